@@ -1,0 +1,114 @@
+"""the claim, the trigger that frees numbers, and the kill switch's one row"""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+# A volatile plpgsql function runs each of its statements on a snapshot of its own. That is the
+# point: the lock is taken in one statement, the gates are read in the next. In a single statement
+# the gates would be read on a snapshot older than the wait for the lock, and an attempt could be
+# claimed after the opt-out that the claim had been waiting for was committed (this was seen).
+#
+# It must be called in autocommit, so that the shared lock ends with the call.
+CLAIM_ATTEMPTS = """
+CREATE FUNCTION claim_attempts(p_ids bigint[], p_worker text, p_live_allowed boolean)
+RETURNS TABLE (
+    attempt_id bigint, slot_at timestamptz, not_after timestamptz, claimed_at timestamptz,
+    waited double precision, number text, caller_id text, account_id bigint, ring_timeout integer
+)
+LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+DECLARE
+    entered timestamptz := clock_timestamp();
+    claimed timestamptz;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(7420001);
+    claimed := clock_timestamp();
+    RETURN QUERY
+    WITH mine AS (
+        -- Ordered, so that two workers given the same message cannot deadlock; skipping what the
+        -- other one holds, since it will claim or refuse it anyway.
+        SELECT a.id FROM attempts a
+        WHERE a.id = ANY (p_ids) AND a.status = 'queued'
+        ORDER BY a.id FOR UPDATE SKIP LOCKED
+    )
+    UPDATE attempts AS a
+    SET status = 'dialing', claimed_at = claimed, claimed_by = p_worker
+    FROM mine, campaigns c, accounts k, recipients r, caller_ids f
+    WHERE a.id = mine.id
+      AND a.status = 'queued'
+      AND a.recall_requested_at IS NULL
+      AND a.slot_at <= claimed AND claimed < a.not_after AND claimed < a.open_until
+      AND c.id = a.campaign_id AND c.status = 'running'
+      AND (c.ends_at IS NULL OR claimed < c.ends_at)
+      AND k.id = a.account_id AND k.status = 'active'
+      AND (k.backoff_until IS NULL OR k.backoff_until <= claimed)
+      AND (NOT k.live OR p_live_allowed)
+      AND r.id = a.recipient_id AND r.status = 'in_flight'
+      AND (r.deadline_at IS NULL OR claimed < r.deadline_at)
+      AND f.id = a.caller_id_id
+      AND NOT EXISTS (SELECT 1 FROM opt_outs o WHERE o.number = ANY (r.numbers))
+      AND EXISTS (SELECT 1 FROM dialing_switch WHERE enabled)
+    RETURNING a.id, a.slot_at, a.not_after, a.claimed_at,
+        extract(epoch FROM claimed - entered)::double precision,
+        a.number, f.number, a.account_id, c.ring_timeout;
+END
+$$
+"""
+
+FREE_NUMBERS = """
+CREATE FUNCTION free_attempt_numbers() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE attempt_numbers SET live = false WHERE attempt_id = NEW.id AND live;
+    RETURN NULL;
+END
+$$
+"""
+
+FREE_NUMBERS_TRIGGER = """
+CREATE TRIGGER free_attempt_numbers AFTER UPDATE OF status ON attempts
+FOR EACH ROW WHEN (NEW.status IN ('ended', 'cancelled') AND OLD.status <> NEW.status)
+EXECUTE FUNCTION free_attempt_numbers()
+"""
+
+# An attempt that is over never lives again, whoever asks: a carrier's late event may be an
+# incident, but it does not reopen a row.
+FORWARD_ONLY = """
+CREATE FUNCTION attempts_move_forward() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'attempt % is % and cannot become %', OLD.id, OLD.status, NEW.status;
+END
+$$
+"""
+
+FORWARD_ONLY_TRIGGER = """
+CREATE TRIGGER attempts_move_forward BEFORE UPDATE OF status ON attempts
+FOR EACH ROW WHEN (
+    array_position(ARRAY['queued', 'dialing', 'ringing', 'in_progress', 'ended'],
+        replace(NEW.status, 'cancelled', 'ended'))
+    < array_position(ARRAY['queued', 'dialing', 'ringing', 'in_progress', 'ended'],
+        replace(OLD.status, 'cancelled', 'ended'))
+)
+EXECUTE FUNCTION attempts_move_forward()
+"""
+
+
+def upgrade() -> None:
+    op.execute(CLAIM_ATTEMPTS)
+    op.execute(FREE_NUMBERS)
+    op.execute(FREE_NUMBERS_TRIGGER)
+    op.execute(FORWARD_ONLY)
+    op.execute(FORWARD_ONLY_TRIGGER)
+    op.execute("INSERT INTO dialing_switch (id, enabled) VALUES (true, true)")
+
+
+def downgrade() -> None:
+    op.execute("DELETE FROM dialing_switch")
+    op.execute("DROP TRIGGER attempts_move_forward ON attempts")
+    op.execute("DROP FUNCTION attempts_move_forward()")
+    op.execute("DROP TRIGGER free_attempt_numbers ON attempts")
+    op.execute("DROP FUNCTION free_attempt_numbers()")
+    op.execute("DROP FUNCTION claim_attempts(bigint[], text, boolean)")

@@ -1,0 +1,1 @@
+"""What Outdial knows and does: campaigns, recipients, attempts, and the road between them."""

@@ -1,0 +1,118 @@
+"""What providers tell us and fetch from us, as use cases: events, documents, keypresses."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from campaigns import compliance, reminders
+from campaigns.calls import CallEvent, EventKind
+from campaigns.errors import NotFound
+from campaigns.flows import swml
+from campaigns.flows.model import CallFlow, Meaning
+from campaigns.lifecycle import AttemptStatus
+from campaigns.links import Links
+from campaigns.stopping import opt_out_number
+from campaigns.store import callflows, events, responses
+from campaigns.store.callflows import Conversation
+
+VOID = frozenset({AttemptStatus.CANCELLED, AttemptStatus.ENDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A keypress that is stored; `recall` are calls to be taken back after the commit."""
+
+    meaning: Meaning
+    recall: tuple[int, ...]
+
+
+def conversation(session: Session, attempt_id: int) -> Conversation:
+    """What is said in an attempt's call; raises `NotFound`."""
+    found = callflows.conversation_of(session, attempt_id)
+    if found is None:
+        raise NotFound("There is nothing at this address.")
+    return found
+
+
+def opening_document(talk: Conversation, links: Links) -> dict[str, Any]:
+    """The document a call starts with; a void attempt's only hangs up.
+
+    Void is whatever must not be talked to any more: cancelled, ended, recalled, opted out. A
+    campaign that was paused meanwhile does not make a ringing call void.
+    """
+    if talk.status in VOID or talk.recall_requested or talk.opted_out:
+        return swml.render_no_longer_valid()
+    return swml.render_opening(
+        CallFlow.from_json(talk.definition), fields_of(talk), _flow_links(links)
+    )
+
+
+def _flow_links(links: Links) -> swml.FlowLinks:
+    return swml.FlowLinks(key_url=links.key, said_url=links.said, hook_url=links.hook)
+
+
+def fields_of(talk: Conversation) -> dict[str, str]:
+    """The recipient's own data as the call says it; the appointment as a person would say it."""
+    fields = {str(name): str(value) for name, value in talk.fields.items() if value is not None}
+    if talk.appointment_at is not None:
+        zones = compliance.zones_of(talk.zone, talk.number)
+        fields["appointment"] = reminders.spoken_time(talk.appointment_at, zones[0])
+    return fields
+
+
+def record_key(
+    session: Session, attempt_id: int, talk: Conversation, digit: str, now: datetime
+) -> Recorded:
+    """Store a keypress, in whatever status the attempt is. 9 opts the number out everywhere.
+
+    The callee hears the reply only from a document that is fetched after this has committed.
+    Raises `NotFound` for a key that means nothing in this call.
+    """
+    answer = CallFlow.from_json(talk.definition).answers.get(digit)
+    if answer is None:
+        raise NotFound("This key means nothing in this call.")
+    recall: list[int] = []
+    if answer.meaning is Meaning.OPT_OUT:
+        recall = opt_out_number(
+            session,
+            talk.number,
+            "keypress",
+            now,
+            evidence=f"key {digit} during attempt {attempt_id}",
+            attempt_id=attempt_id,
+        )
+    responses.insert_response(session, attempt_id, digit, answer.meaning.value, now)
+    return Recorded(answer.meaning, tuple(a for a in recall if a != attempt_id))
+
+
+def reply_document(talk: Conversation, digit: str) -> dict[str, Any]:
+    """What is said once a keypress is stored."""
+    return swml.render_confirmation(CallFlow.from_json(talk.definition), digit, fields_of(talk))
+
+
+def fetch_event(call_id: str) -> CallEvent:
+    """That the provider fetched a document for this call proves that the call exists."""
+    return CallEvent(EventKind.CREATED, f"fetch:{call_id}", provider_call_id=call_id)
+
+
+def account_of(session: Session, attempt_id: int) -> int:
+    """The account an attempt was placed through; raises `NotFound`."""
+    found = callflows.account_of_attempt(session, attempt_id)
+    if found is None:
+        raise NotFound("There is nothing at this address.")
+    return found
+
+
+__all__ = [
+    "Recorded",
+    "account_of",
+    "conversation",
+    "events",
+    "fetch_event",
+    "fields_of",
+    "opening_document",
+    "record_key",
+    "reply_document",
+]

@@ -1,0 +1,223 @@
+"""The life of a campaign: created, started, paused, resumed, stopped, completed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from campaigns import compliance, pacing
+from campaigns.errors import InvalidInput, NotAllowed, NotFound
+from campaigns.flows.model import CallFlow
+from campaigns.lifecycle import CampaignStatus, check_campaign_transition
+from campaigns.models import Account, CallerId, Campaign, Flow
+from campaigns.retries import RetryPolicy
+from campaigns.stopping import halt_campaign
+from campaigns.store import campaigns as campaign_rows
+from campaigns.store import dispatch, gate
+
+
+@dataclass(frozen=True, slots=True)
+class NewCampaign:
+    """What is needed to create a campaign. Times are aware; `windows` as `WeeklyWindows.parse`."""
+
+    name: str
+    kind: str
+    account: str
+    flow: CallFlow
+    caller_id: str | None = None
+    rule_set: str | None = None
+    windows: object = "always"
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    max_cps: float | None = None
+    weight: float = 1.0
+    ring_timeout: int = 30
+    retry_policy: Mapping[str, Any] = field(default_factory=dict)
+    reminder: Mapping[str, Any] | None = None
+    default_country: str = "US"
+
+
+def create_campaign(session: Session, new: NewCampaign) -> Campaign:
+    """Create a draft; raises `InvalidInput`, `NotAllowed` or `NotFound`, and then nothing exists."""
+    if new.kind not in ("reminder", "announcement", "test"):
+        raise InvalidInput(f"A campaign is a reminder or an announcement, not {new.kind!r}.")
+    if (new.kind == "reminder") != (new.reminder is not None):
+        raise InvalidInput("A reminder needs a reminder rule, and only a reminder has one.")
+    if new.starts_at and new.ends_at and new.ends_at <= new.starts_at:
+        raise InvalidInput("The campaign would end before it starts.")
+    if not new.name.strip() or len(new.name) > 200:
+        raise InvalidInput("A campaign needs a name of at most 200 characters.")
+    account = account_named(session, new.account)
+    rules = compliance.rule_set(new.rule_set or ("house" if account.live else "practice"))
+    compliance.check_account(rules, account.live)
+    campaign = Campaign(
+        name=new.name.strip(),
+        kind=new.kind,
+        account_id=account.id,
+        caller_id_id=_caller_id(session, account, new.caller_id),
+        flow_id=store_flow(session, new.name.strip(), new.flow).id,
+        rule_set=rules.code,
+        windows=compliance.WeeklyWindows.parse(new.windows).serialise(),
+        starts_at=new.starts_at,
+        ends_at=new.ends_at,
+        max_cps=new.max_cps,
+        weight=new.weight,
+        ring_timeout=new.ring_timeout,
+        retry_policy=RetryPolicy.parse(dict(new.retry_policy)).serialise(),
+        reminder=dict(new.reminder) if new.reminder is not None else None,
+        default_country=new.default_country.upper(),
+    )
+    session.add(campaign)
+    session.flush()
+    session.refresh(campaign)
+    return campaign
+
+
+def account_named(session: Session, name: str) -> Account:
+    """The account called `name`; raises `NotFound` naming those there are."""
+    account = session.scalars(select(Account).where(Account.name == name)).first()
+    if account is None:
+        names = ", ".join(session.scalars(select(Account.name).order_by(Account.name))) or "none"
+        raise NotFound(f"There is no account called {name!r}. Accounts: {names}.")
+    return account
+
+
+def _caller_id(session: Session, account: Account, number: str | None) -> int:
+    rows = session.scalars(
+        select(CallerId).where(CallerId.account_id == account.id).order_by(CallerId.id)
+    ).all()
+    for row in rows:
+        if number is None or row.number == number:
+            return row.id
+    known = ", ".join(row.number for row in rows)
+    raise InvalidInput(f"{number} is no caller id of {account.name}. Caller ids: {known}.")
+
+
+def store_flow(session: Session, name: str, flow: CallFlow) -> Flow:
+    """Keep a call flow as a new, immutable version under `name`."""
+    latest = session.scalar(select(func.max(Flow.version)).where(Flow.name == name)) or 0
+    row = Flow(name=name, version=latest + 1, definition=flow.to_json())
+    session.add(row)
+    session.flush()
+    return row
+
+
+def campaign_by_id(session: Session, campaign_id: int, *, lock: bool = False) -> Campaign:
+    """The campaign; raises `NotFound`."""
+    campaign = session.get(Campaign, campaign_id, with_for_update=lock, populate_existing=True)
+    if campaign is None:
+        raise NotFound(f"There is no campaign {campaign_id}.")
+    return campaign
+
+
+def start_campaign(session: Session, campaign_id: int, now: datetime) -> Campaign:
+    """Start a draft now, or at its start time when that lies ahead."""
+    campaign = campaign_by_id(session, campaign_id, lock=True)
+    if campaign.status not in (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED):
+        check_campaign_transition(CampaignStatus(campaign.status), CampaignStatus.SCHEDULED)
+    if not campaign_rows.has_recipients(session, campaign_id):
+        raise NotAllowed("The campaign has no recipients. Import some, then start it.")
+    if campaign.starts_at is not None and campaign.starts_at > now:
+        if campaign.status == CampaignStatus.DRAFT:
+            _change(session, campaign, CampaignStatus.SCHEDULED, now, "scheduled for its start")
+        return campaign
+    _run(session, campaign, now, "started")
+    return campaign
+
+
+def resume_campaign(session: Session, campaign_id: int, now: datetime) -> Campaign:
+    """Run a paused campaign again; it joins the others without arrears, so without a burst."""
+    campaign = campaign_by_id(session, campaign_id, lock=True)
+    if campaign.status != CampaignStatus.PAUSED:
+        raise_illegal = CampaignStatus(campaign.status)
+        check_campaign_transition(raise_illegal, CampaignStatus.RUNNING)
+        raise NotAllowed(f"The campaign is {campaign.status}, not paused. Start it instead.")
+    _run(session, campaign, now, "resumed")
+    return campaign
+
+
+def _run(session: Session, campaign: Campaign, now: datetime, word: str) -> None:
+    if campaign.ends_at is not None and campaign.ends_at <= now:
+        raise NotAllowed("The campaign's end lies in the past. Give it a later end first.")
+    running = campaign_rows.running_vtimes(session, campaign.account_id)
+    campaign.vtime = pacing.rejoin_vtime(campaign.vtime, running)
+    campaign.started_at = campaign.started_at or now
+    _change(session, campaign, CampaignStatus.RUNNING, now, word)
+
+
+def pause_campaign(session: Session, campaign_id: int, now: datetime, why: str) -> list[int]:
+    """Pause: when this commits, nothing is queued and nothing new is claimed.
+
+    Returns the calls to be recalled: those accepted that do not ring yet. What rings may ring.
+    """
+    gate.close_gate(session)
+    campaign = campaign_by_id(session, campaign_id, lock=True)
+    _change(session, campaign, CampaignStatus.PAUSED, now, f"paused: {why}")
+    return halt_campaign(session, campaign_id, "paused", now, ringing_too=False)
+
+
+def stop_campaign(session: Session, campaign_id: int, now: datetime, why: str) -> list[int]:
+    """Stop for good; every call that nobody has answered is taken back."""
+    gate.close_gate(session)
+    campaign = campaign_by_id(session, campaign_id, lock=True)
+    _change(session, campaign, CampaignStatus.STOPPED, now, f"stopped: {why}")
+    campaign.finished_at = now
+    return halt_campaign(session, campaign_id, "stopped", now, ringing_too=True)
+
+
+def _change(
+    session: Session, campaign: Campaign, status: CampaignStatus, now: datetime, word: str
+) -> None:
+    check_campaign_transition(CampaignStatus(campaign.status), status)
+    campaign.status, campaign.status_reason = status.value, word
+    dispatch.write_log(session, f"The campaign was {word}.", now, campaign_id=campaign.id)
+    session.flush()
+
+
+def start_scheduled_campaigns(session: Session, now: datetime) -> int:
+    """Start what is scheduled and due; returns how many."""
+    due = campaign_rows.campaigns_to_start(session, now)
+    for campaign_id in due:
+        _run(session, campaign_by_id(session, campaign_id, lock=True), now, "started on schedule")
+    return len(due)
+
+
+def stop_ended_campaigns(session: Session, now: datetime) -> list[int]:
+    """Stop what runs past its end; returns the calls to be recalled."""
+    due = campaign_rows.campaigns_past_their_end(session, now)
+    recalled: list[int] = []
+    for campaign_id in due:
+        recalled += stop_campaign(session, campaign_id, now, "its end has come")
+    return recalled
+
+
+def complete_drained_campaigns(session: Session, now: datetime) -> int:
+    """Complete running campaigns in which nobody waits and nobody is on the phone."""
+    drained = campaign_rows.drained_campaigns(session)
+    for campaign_id in drained:
+        campaign = campaign_by_id(session, campaign_id, lock=True)
+        if campaign.status != CampaignStatus.RUNNING or not campaign_rows.is_drained(
+            session, campaign_id
+        ):
+            continue
+        campaign.finished_at = now
+        _change(session, campaign, CampaignStatus.COMPLETED, now, "completed")
+    return len(drained)
+
+
+def resume_account(session: Session, name: str, now: datetime) -> Account:
+    """Let an account dial again after a person put right what had paused it."""
+    account = account_named(session, name)
+    session.execute(
+        text("""
+            UPDATE accounts SET status = 'active', status_reason = NULL, backoff_until = NULL,
+                backoff_level = 0 WHERE id = :id
+        """),
+        {"id": account.id},
+    )
+    dispatch.write_log(session, "The account was resumed.", now, account_id=account.id)
+    session.refresh(account)
+    return account

@@ -1,0 +1,5 @@
+"""The command line: `outdial ...`."""
+
+from campaigns.cli.main import main
+
+__all__ = ["main"]

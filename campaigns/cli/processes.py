@@ -1,0 +1,128 @@
+"""Commands that run processes: `up`, and each process by itself."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from campaigns import migrations, samples
+from campaigns.cli.stack import LocalStack, StackPlan
+from campaigns.config import Settings, settings
+from campaigns.db import engine_for, transaction
+from campaigns.local import ChildSpec, ServerUrls, Supervisor, embedded_servers
+from campaigns.vault import Vault, secret_of
+
+console = Console()
+MODULES = {
+    "web": "campaigns.web",
+    "dial": "workers.dial",
+    "imports": "workers.imports",
+    "scheduler": "workers.scheduler",
+}
+
+
+@contextmanager
+def servers(config: Settings) -> Iterator[ServerUrls]:
+    """The servers the settings name, or the embedded ones for whatever they leave out."""
+    if config.database_url and config.redis_url:
+        yield ServerUrls(config.database_url, config.redis_url)
+        return
+    with embedded_servers(
+        config.data_dir, postgres=not config.database_url, redis=not config.redis_url
+    ) as embedded:
+        yield ServerUrls(
+            config.database_url or embedded.database_url, config.redis_url or embedded.redis_url
+        )
+
+
+def up(
+    sample: Annotated[
+        bool, typer.Option(help="Dial sample campaigns through the simulator in an empty database.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Dial worker processes.")] = 1,
+    simulator: Annotated[bool, typer.Option(help="Run the simulated carrier too.")] = True,
+) -> None:
+    """Run everything on this machine until Ctrl-C."""
+    config = settings()
+    plan = StackPlan(dial_workers=workers, simulator=simulator)
+    with Supervisor(config.data_dir, say=_say) as supervisor, servers(config) as urls:
+        stack = LocalStack(config, urls, supervisor, plan)
+        stack.start()
+        if sample and simulator:
+            _seed(stack, config)
+        if stack.port != config.port:
+            console.print(f"Port {config.port} is taken; Outdial uses {stack.port} instead.")
+        console.print(f"Outdial is running: [bold]{stack.web_url}[/bold]   (Ctrl-C stops it)")
+        stack.run(lambda: False)
+        console.print("Stopping ...")
+    console.print("Everything has stopped. Start again to go on where it left off.")
+
+
+def _seed(stack: LocalStack, config: Settings) -> None:
+    vault = Vault(secret_of(config))
+    with transaction(stack.engine) as session:
+        seeded = samples.point_at_simulator(session, stack.simulator_url, vault)
+    if not seeded:
+        for sentence in samples.create_sample_campaigns(
+            stack.engine, stack.simulator_url, vault, config.time_scale, config.data_dir
+        ):
+            console.print(sentence)
+
+
+def _say(line: str) -> None:
+    console.print(f"[yellow]{line}[/yellow]")
+
+
+def web() -> None:
+    """Run a web process: callbacks, API and pages."""
+    run_process("web")
+
+
+def worker(
+    imports: Annotated[
+        bool, typer.Option("--imports", help="Import files instead of dialling.")
+    ] = False,
+) -> None:
+    """Run a dial worker, or the import worker."""
+    run_process("imports" if imports else "dial")
+
+
+def scheduler() -> None:
+    """Run a scheduler; of several, one leads."""
+    run_process("scheduler")
+
+
+def run_process(name: str) -> None:
+    """Become the process when its servers are given; else look after it and the embedded ones."""
+    config = settings()
+    command = [sys.executable, "-m", MODULES[name]]
+    if config.database_url and config.redis_url:
+        os.execv(sys.executable, command)
+    with Supervisor(config.data_dir, say=_say) as supervisor, servers(config) as urls:
+        migrations.upgrade(engine_for(urls.database_url))
+        env: Mapping[str, str] = {
+            "OUTDIAL_DATABASE_URL": urls.database_url,
+            "OUTDIAL_REDIS_URL": urls.redis_url,
+        }
+        supervisor.start(ChildSpec(name=name, command=command, env=env, restart=False))
+        supervisor.run(lambda: bool(supervisor.exit_codes()))
+        code = supervisor.exit_codes().get(name, 0)
+    raise typer.Exit(1 if code else 0)
+
+
+def simulator(ctx: typer.Context) -> None:
+    """Run the simulated carrier; options as `python -m simulator --help` lists them."""
+    os.execv(sys.executable, [sys.executable, "-m", "simulator", *ctx.args])
+
+
+def migrate() -> None:
+    """Bring the database's tables up to date."""
+    with servers(settings()) as urls:
+        engine = engine_for(urls.database_url)
+        migrations.upgrade(engine)
+        engine.dispose()
+    console.print("The tables are up to date.")

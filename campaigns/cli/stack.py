@@ -1,0 +1,140 @@
+"""The whole product on one machine: servers, tables, processes; for `up`, `demo` and tests."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from sqlalchemy import Engine
+
+from campaigns import migrations
+from campaigns.config import Settings
+from campaigns.db import engine_for
+from campaigns.local import ChildSpec, ServerUrls, Supervisor, free_port, revive_servers
+
+READY_SECONDS = 60.0
+REVIVE_EVERY = 1.0
+SIMULATOR_PROJECT = "sim-project"
+SIMULATOR_TOKEN = "sim-token"
+SIMULATOR_KEY = "PSK_simulator"
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """How many of which process, and how the simulator behaves."""
+
+    dial_workers: int = 1
+    schedulers: int = 1
+    web: int = 1
+    imports: bool = True
+    simulator: bool = True
+    simulator_cps: float = 100.0
+    simulator_knobs: str = "{}"
+    simulator_log: Path | None = None
+    seed: int = 1
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+class LocalStack:
+    """Starts the processes under a supervisor and knows where they answer."""
+
+    def __init__(
+        self, config: Settings, servers: ServerUrls, supervisor: Supervisor, plan: StackPlan
+    ) -> None:
+        self._config, self._servers, self._supervisor, self.plan = (
+            config,
+            servers,
+            supervisor,
+            plan,
+        )
+        self._embedded = config.database_url is None
+        self.port = free_port(config.host, config.port)
+        self.simulator_port = free_port("127.0.0.1", config.simulator_port)
+        self.engine: Engine = engine_for(servers.database_url, pool_size=3)
+        self._revived_at = 0.0
+
+    @property
+    def web_url(self) -> str:
+        """Where the pages and the API are."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def simulator_url(self) -> str:
+        """Where the simulated carrier answers."""
+        return f"http://127.0.0.1:{self.simulator_port}"
+
+    def start(self) -> None:
+        """Bring the tables up to date and start every process; returns when all answer."""
+        migrations.upgrade(self.engine)
+        if self.plan.simulator:
+            self._start("simulator", self._simulator_command(), stop_order=2)
+        for n in range(self.plan.web):
+            self._start(_numbered("web", n), [sys.executable, "-m", "campaigns.web"], stop_order=1)
+        for n in range(self.plan.schedulers):
+            self._start(_numbered("scheduler", n), [sys.executable, "-m", "workers.scheduler"])
+        for n in range(self.plan.dial_workers):
+            self._start(_numbered("dial", n), [sys.executable, "-m", "workers.dial"])
+        if self.plan.imports:
+            self._start("imports", [sys.executable, "-m", "workers.imports"])
+        self._wait(f"{self.web_url}/readyz", "the web process")
+        if self.plan.simulator:
+            self._wait(f"{self.simulator_url}/healthz", "the simulator")
+
+    def _start(self, name: str, command: list[str], stop_order: int = 0) -> None:
+        self._supervisor.start(
+            ChildSpec(name=name, command=command, env=self.child_env(), stop_order=stop_order)
+        )
+
+    def child_env(self) -> dict[str, str]:
+        """What a process needs to know beyond this one's own environment."""
+        env = {
+            "OUTDIAL_DATABASE_URL": self._servers.database_url,
+            "OUTDIAL_REDIS_URL": self._servers.redis_url,
+            "OUTDIAL_DATA_DIR": str(self._config.data_dir.resolve()),
+            "OUTDIAL_PORT": str(self.port),
+            **self.plan.env,
+        }
+        if self.plan.simulator:
+            env["OUTDIAL_SIMULATOR_URL"] = self.simulator_url
+        return env
+
+    def _simulator_command(self) -> list[str]:
+        log = self.plan.simulator_log or self._config.data_dir.resolve() / "carrier.jsonl"
+        return [
+            *(sys.executable, "-m", "simulator", "--port", str(self.simulator_port)),
+            *("--exit-with-fd", "{owner_fd}", "--log", str(log), "--seed", str(self.plan.seed)),
+            *("--time-scale", str(self._config.time_scale), "--cps", str(self.plan.simulator_cps)),
+            *("--project", SIMULATOR_PROJECT, "--token", SIMULATOR_TOKEN),
+            *("--signing-key", SIMULATOR_KEY, "--knobs", self.plan.simulator_knobs),
+        ]
+
+    def _wait(self, url: str, what: str) -> None:
+        self._supervisor.wait_until(lambda: _answers(url), timeout=READY_SECONDS, what=what)
+
+    def look_after(self) -> None:
+        """Called often while the stack runs: start an embedded server again that has died."""
+        if self._embedded and time.monotonic() - self._revived_at > REVIVE_EVERY:
+            revive_servers(self._config.data_dir)
+            self._revived_at = time.monotonic()
+
+    def run(self, until: Callable[[], bool]) -> bool:
+        """Keep everything running until `until()`; False when a signal ended it first."""
+
+        def watched() -> bool:
+            self.look_after()
+            return until()
+
+        return self._supervisor.run(watched)
+
+
+def _numbered(name: str, n: int) -> str:
+    return name if n == 0 else f"{name}-{n + 1}"
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False

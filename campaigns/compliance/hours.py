@@ -1,0 +1,151 @@
+"""Whether an instant is inside the windows in every zone, and when that next changes.
+
+`allowed` converts the instant to each zone and looks at the wall clock. The other two work on
+stretches of constant UTC offset, in which wall time is the instant plus a constant: a gap or a
+fold is then nothing but a boundary between two stretches, and the answers are exact.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+
+from campaigns.compliance.windows import (
+    DAY,
+    Span,
+    WeeklyWindows,
+    common_week,
+    intersect,
+    merge,
+)
+from campaigns.compliance.zones import zone_named
+
+LOOKS_AHEAD = timedelta(days=15)  # twice round the week, and a day for zones and clock changes
+OPEN_AT_MOST = timedelta(days=8)
+
+_SPAN_DAYS = LOOKS_AHEAD.days + 2
+_WEEK_SECONDS = 7 * 86400
+_EPOCH_WEEKDAY_SECONDS = 3 * 86400  # 1970-01-01 was a Thursday
+_SAMPLE_SECONDS = 6 * 3600  # no zone changes its offset twice in a quarter of a day
+
+
+def allowed(windows: Sequence[WeeklyWindows], zones: Sequence[str], at: datetime) -> bool:
+    """Whether `at` is inside every window set in every zone; False without windows or zones.
+
+    Raises `InvalidInput` for an unknown zone and `ValueError` for a time without a zone.
+    """
+    _check_aware(at)
+    if not windows or not zones:
+        return False
+    week = common_week(tuple(windows))
+    return all(_inside(week, at.astimezone(zone_named(zone))) for zone in zones)
+
+
+def open_until(
+    windows: Sequence[WeeklyWindows], zones: Sequence[str], at: datetime
+) -> datetime | None:
+    """The first instant after `at` that is not allowed, or `at` plus 8 days if that is earlier.
+
+    None when `at` itself is not allowed. Aware UTC.
+    """
+    for start, end in _open_spans(windows, zones, at):
+        if start <= at < end:
+            return min(end, at.astimezone(UTC) + OPEN_AT_MOST)
+    return None
+
+
+def next_allowed(
+    windows: Sequence[WeeklyWindows], zones: Sequence[str], at: datetime
+) -> datetime | None:
+    """The first allowed instant that is not before `at`; None when there is none in 15 days."""
+    for start, end in _open_spans(windows, zones, at):
+        if end > at:
+            found = max(start, at.astimezone(UTC))
+            return found if found <= at + LOOKS_AHEAD else None
+    return None
+
+
+def _check_aware(at: datetime) -> None:
+    if at.utcoffset() is None:
+        raise ValueError("an instant needs a time zone")
+
+
+def _inside(week: tuple[Span, ...], wall: datetime) -> bool:
+    minute = wall.weekday() * DAY + wall.hour * 60 + wall.minute
+    return any(start <= minute < end for start, end in week)
+
+
+def _open_spans(
+    windows: Sequence[WeeklyWindows], zones: Sequence[str], at: datetime
+) -> tuple[tuple[datetime, datetime], ...]:
+    """The allowed stretches from the UTC midnight before `at` until well past the look-ahead."""
+    _check_aware(at)
+    if not windows or not zones:
+        return ()
+    return _open_spans_from(tuple(windows), tuple(zones), at.astimezone(UTC).date())
+
+
+@lru_cache(maxsize=2048)
+def _open_spans_from(
+    windows: tuple[WeeklyWindows, ...], zones: tuple[str, ...], day: date
+) -> tuple[tuple[datetime, datetime], ...]:
+    week = common_week(windows)
+    shared = _open_in(week, zones[0], day)
+    for zone in zones[1:]:
+        shared = intersect(shared, _open_in(week, zone, day))
+    return tuple(
+        (datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
+        for start, end in shared
+    )
+
+
+def _open_in(week: tuple[Span, ...], zone: str, day: date) -> list[Span]:
+    """The spans of instants (seconds since 1970) whose wall clock in `zone` is inside `week`."""
+    return merge(
+        span
+        for start, end, offset in _stretches(zone, day)
+        for span in _within(week, start, end, offset)
+    )
+
+
+def _within(week: tuple[Span, ...], start: int, end: int, offset: int) -> Iterator[Span]:
+    """The open spans between two instants while the wall clock is `offset` seconds past UTC."""
+    wall = start + offset + _EPOCH_WEEKDAY_SECONDS
+    monday = start - wall % _WEEK_SECONDS
+    while monday < end:
+        for opens, closes in week:
+            span = (max(start, monday + opens * 60), min(end, monday + closes * 60))
+            if span[0] < span[1]:
+                yield span
+        monday += _WEEK_SECONDS
+
+
+@lru_cache(maxsize=4096)
+def _stretches(zone: str, day: date) -> tuple[tuple[int, int, int], ...]:
+    """The stretches of constant UTC offset from `day` on: start, end, offset in seconds."""
+    begin = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+    finish = begin + _SPAN_DAYS * 86400
+    found = []
+    start, offset = begin, _offset(zone, begin)
+    for sample in range(begin + _SAMPLE_SECONDS, finish + 1, _SAMPLE_SECONDS):
+        if _offset(zone, sample) != offset:
+            change = _change_before(zone, sample, offset)
+            found.append((start, change, offset))
+            start, offset = change, _offset(zone, change)
+    return (*found, (start, finish, offset))
+
+
+def _change_before(zone: str, sample: int, old: int) -> int:
+    """The first second that no longer has the `old` offset, within one sample before `sample`."""
+    before, after = sample - _SAMPLE_SECONDS, sample
+    while after - before > 1:
+        middle = (before + after) // 2
+        if _offset(zone, middle) == old:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+def _offset(zone: str, instant: int) -> int:
+    wall = datetime.fromtimestamp(instant, zone_named(zone))
+    return int((wall.utcoffset() or timedelta(0)).total_seconds())

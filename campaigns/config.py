@@ -1,0 +1,102 @@
+"""Settings: one class, from the environment with the prefix OUTDIAL_, each with unit and bounds.
+
+`docs/settings.md` is generated from this file and `make check` fails when it is out of date.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Unset database and Redis URLs mean the embedded servers."""
+
+    model_config = SettingsConfigDict(env_prefix="OUTDIAL_", extra="ignore", frozen=True)
+
+    database_url: str | None = Field(
+        None,
+        description="PostgreSQL 15 or newer, as `postgresql://user:password@host/name`. "
+        "Unset: the embedded server in the data directory.",
+    )
+    redis_url: str | None = Field(
+        None, description="Redis, as `redis://host:port/0`. Unset: the embedded server."
+    )
+    broker_url: str | None = Field(
+        None, description="Celery's broker. Unset: the same server as `OUTDIAL_REDIS_URL`."
+    )
+    data_dir: Path = Field(
+        Path(".outdial"),
+        description="Where the embedded servers, uploads and generated secrets live.",
+    )
+    public_url: str | None = Field(
+        None,
+        description="Where the provider reaches this installation (call flows and webhooks), "
+        "without a trailing slash. Unset: the web process on loopback, enough for the simulator.",
+    )
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Signs attempt tokens and encrypts credentials; 32 or more characters. "
+        "Unset: generated once and kept in the data directory.",
+    )
+    host: str = Field("127.0.0.1", description="Address the web process listens on.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8000, description="Port of the web process. `outdial up` takes the next free one if taken."
+    )
+    page_hosts: list[str] = Field(
+        ["127.0.0.1", "localhost", "[::1]"],
+        description="Host names (JSON list) under which the pages are shown. Provider callbacks "
+        "are answered under any name, so a tunnel does not publish the pages.",
+    )
+    live_dialling: bool = Field(
+        False,
+        description="Allow accounts marked live to place real calls. Off: such accounts never dial.",
+    )
+    time_scale: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="Scales call durations, waits, quarantine and gaps of simulator accounts; "
+        "never slots, and never a live account.",
+    )
+    quarantine: Seconds = Field(
+        900.0,
+        description="Seconds an attempt in doubt holds its number before look-ups may declare "
+        "that no call was placed. Never below 900 on a live account.",
+    )
+    tick_interval: Seconds = Field(0.25, description="Seconds between scheduler ticks.")
+    lookahead: Seconds = Field(0.7, description="Seconds ahead of now in which slots are given.")
+    slot_grace: Seconds = Field(0.25, description="Seconds after its slot that a claim is refused.")
+    lease: Seconds = Field(3.0, description="Seconds a scheduler leads without renewing its lease.")
+    heartbeat_limit: Seconds = Field(
+        3.0, description="Seconds without a web heartbeat after which no slot is given."
+    )
+    claim_freshness: Seconds = Field(
+        0.05, description="Seconds (boot-time clock) within which a claimed call must be posted."
+    )
+    dial_threads: Annotated[int, Field(ge=1, le=256)] = Field(
+        64, description="Threads of one dial worker that wait for the provider's answers."
+    )
+    connect_timeout: Seconds = Field(2.0, description="Seconds to connect to a provider.")
+    read_timeout: Seconds = Field(10.0, description="Seconds to wait for a provider's answer.")
+    default_country: Annotated[str, Field(min_length=2, max_length=2)] = Field(
+        "US", description="Country (ISO 3166) of numbers written without a country code."
+    )
+    max_upload_mb: Annotated[int, Field(ge=1)] = Field(200, description="Largest upload, in MB.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe level that is logged."
+    )
+    simulator_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8090, description="Port of the bundled simulator, on loopback. 0: any free one."
+    )
+    simulator_url: str | None = Field(
+        None, description="Where the simulator answers, when it was started elsewhere."
+    )
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once from the environment."""
+    return Settings()

@@ -1,0 +1,12 @@
+"""Dialling: the one door through which calls are placed.
+
+clock    the database's clock as this process knows it, and a clock that counts sleep
+pace     keeps calls of one account apart, so that a late batch shifts and never bunches up
+dialer   wait for the slot, claim, POST once, record
+"""
+
+from campaigns.dialing.clock import DatabaseClock, boot_seconds
+from campaigns.dialing.dialer import Dialer, DialRules
+from campaigns.dialing.pace import Pace
+
+__all__ = ["DatabaseClock", "DialRules", "Dialer", "Pace", "boot_seconds"]

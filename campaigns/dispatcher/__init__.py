@@ -1,0 +1,12 @@
+"""The dispatcher: turns due recipients into queued attempts with slots, one tick at a time.
+
+tick      the transaction: lease, release of what is overdue, reasons not to dial, accounts
+account   one account: how many slots, shared by which campaigns, in which order
+campaign  one campaign: who is due, who is turned away and until when
+hours     which zone keys are open now, and until when
+"""
+
+from campaigns.dispatcher.hours import OpenHours
+from campaigns.dispatcher.tick import Leadership, TickReport, TickRules, tick, why_blocked
+
+__all__ = ["Leadership", "OpenHours", "TickReport", "TickRules", "tick", "why_blocked"]

@@ -1,0 +1,229 @@
+"""One account's part of a tick: how many slots it may be given, and who gets which."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from campaigns import pacing
+from campaigns.dispatcher.campaign import CampaignDesk, Ready
+from campaigns.dispatcher.hours import OpenHours
+from campaigns.store import attempts, dispatch
+from campaigns.store.attempts import PlannedAttempt
+from campaigns.store.dispatch import AccountLoad, RunningCampaign
+
+# The soonest a slot may be: its hint has to travel first.
+LEAD_SECONDS = 0.12
+# A hint carries at most this many seconds of slots: long enough to be cheap, short enough that
+# losing one costs little and several workers share the work evenly.
+BATCH = timedelta(seconds=0.25)
+PROBE_EVERY = timedelta(seconds=1)
+
+
+@dataclass(slots=True)
+class Pace:
+    """One rate limit with its state, moved on by every slot given under it."""
+
+    scope: pacing.Scope
+
+    @classmethod
+    def at(cls, next_free: datetime | None, cps: float, now: datetime, lookahead: float) -> "Pace":
+        """A limit of `cps`, its state clamped against a clock that stepped back."""
+        state = pacing.clamp(pacing.SlotState(next_free), now, cps, lookahead)
+        return cls(pacing.Scope(state, cps))
+
+
+class SlotBook:
+    """Gives slots that satisfy every limit on their way: account, group, caller id, campaign."""
+
+    def __init__(self, now: datetime, horizon: datetime) -> None:
+        self._now, self._horizon = now, horizon
+        self._lookahead = (horizon - now).total_seconds()
+
+    def pace(self, next_free: datetime | None, cps: float | None) -> Pace | None:
+        """A limit, or None where there is none."""
+        return Pace.at(next_free, cps, self._now, self._lookahead) if cps else None
+
+    def available(self, paces: Sequence[Pace | None], most: int) -> int:
+        """How many slots fit under all of these limits before the horizon."""
+        scopes = [pace.scope for pace in paces if pace is not None]
+        if not scopes:
+            return max(most, 0)
+        slots, _ = pacing.take_slots_in(
+            scopes, self._now, self._horizon, max(most, 0), LEAD_SECONDS
+        )
+        return len(slots)
+
+    def take(self, paces: Sequence[Pace | None]) -> datetime | None:
+        """The next slot that satisfies them all; None when there is none before the horizon."""
+        real = [pace for pace in paces if pace is not None]
+        slots, states = pacing.take_slots_in(
+            [pace.scope for pace in real], self._now, self._horizon, 1, LEAD_SECONDS
+        )
+        for pace, state in zip(real, states, strict=True):
+            pace.scope = replace(pace.scope, state=state)
+        return slots[0] if slots else None
+
+
+def dispatch_account(
+    session: Session,
+    load: AccountLoad,
+    campaigns: Sequence[RunningCampaign],
+    hours: OpenHours,
+    *,
+    now: datetime,
+    horizon: datetime,
+    grace: timedelta,
+    publish_failing: bool,
+) -> list[list[int]]:
+    """Queue attempts for one account's campaigns; returns their ids in batches to hint."""
+    book = SlotBook(now, horizon)
+    account = book.pace(load.next_free, load.cps)
+    group = book.pace(load.group_next_free, load.group_cps)
+    allowance = book.available(
+        [account, group], _free_slots(load, now, publish_failing=publish_failing)
+    )
+    desks = [CampaignDesk(session, campaign, load, hours, now) for campaign in campaigns]
+    callers = {c.caller_id_id: book.pace(c.caller_next_free, c.caller_cps) for c in campaigns}
+    own = {c.id: book.pace(c.next_free, c.max_cps) for c in campaigns}
+    limits = {
+        c.id: book.available([callers[c.caller_id_id], own[c.id]], allowance) for c in campaigns
+    }
+    _share_out(desks, allowance, limits)
+    planned = _give_slots(session, desks, book, (account, group), callers, own, grace)
+    if planned:
+        attempts.insert_planned_attempts(session, planned)
+    for desk in desks:
+        desk.settle()
+    _save(session, load, account, group, callers, desks, own)
+    return list(_batches(planned))
+
+
+def _free_slots(load: AccountLoad, now: datetime, *, publish_failing: bool) -> int:
+    """What concurrency and the provider's own queue leave; one a second while probing.
+
+    A call that waits in the provider's queue rings whenever the provider likes, after a pause or
+    after hours, so as few as possible may be waiting there.
+    """
+    free = min(
+        load.max_concurrent - load.open_calls,
+        load.max_waiting - load.waiting_calls,
+    )
+    if pacing.probe_mode(load.slots_last_second, load.slots_missed, publish_failing):
+        # Workers are dead or hints do not arrive. A single slot a second finds out when that is
+        # over, and the rows written meanwhile stay bounded.
+        last = load.last_slot_at
+        free = min(free, 1 if last is None or last <= now - PROBE_EVERY else 0)
+    return max(free, 0)
+
+
+def _share_out(desks: Sequence[CampaignDesk], allowance: int, limits: dict[int, int]) -> None:
+    """Let the campaigns take due recipients by weight; what one cannot use goes to the others."""
+    hungry = {desk.id: desk for desk in desks if limits[desk.id] > 0}
+    left = allowance
+    while left > 0 and hungry:
+        shares = [
+            pacing.Share(desk.id, desk.weight, desk.vtime, limits[desk.id] - len(desk.ready))
+            for desk in hungry.values()
+        ]
+        quotas, _ = pacing.share(left, shares)
+        for campaign_id, quota in quotas.items():
+            desk = hungry[campaign_id]
+            found = desk.take(quota) if quota else 0
+            left -= found
+            if found < quota or len(desk.ready) >= limits[campaign_id]:
+                del hungry[campaign_id]
+        if not any(quotas.values()):
+            break
+    _level(desks, [desk.vtime for desk in hungry.values()])
+
+
+def _level(desks: Sequence[CampaignDesk], wanting: Sequence[float]) -> None:
+    """A campaign with nobody due does not save up its share: no burst when somebody is due."""
+    floor = min(wanting) if wanting else max((desk.vtime for desk in desks), default=0.0)
+    for desk in desks:
+        desk.vtime = max(desk.vtime, floor) if desk.sated else desk.vtime
+
+
+def _give_slots(
+    session: Session,
+    desks: Sequence[CampaignDesk],
+    book: SlotBook,
+    shared: tuple[Pace | None, Pace | None],
+    callers: dict[int, Pace | None],
+    own: dict[int, Pace | None],
+    grace: timedelta,
+) -> list[PlannedAttempt]:
+    planned: list[PlannedAttempt] = []
+    for desk, one in _interleaved(desks):
+        campaign = desk.campaign
+        slot = book.take([*shared, callers[campaign.caller_id_id], own[campaign.id]])
+        if slot is None:
+            desk.put_back(one)
+            continue
+        planned.append(_plan(campaign, one, slot, grace))
+    return planned
+
+
+def _plan(
+    campaign: RunningCampaign, one: Ready, slot: datetime, grace: timedelta
+) -> PlannedAttempt:
+    return PlannedAttempt(
+        id=one.attempt_id,
+        recipient_id=one.recipient.id,
+        campaign_id=campaign.id,
+        account_id=campaign.account_id,
+        caller_id_id=campaign.caller_id_id,
+        number=one.recipient.number,
+        slot_at=slot,
+        not_after=min(slot + grace, one.open_until),
+        open_until=one.open_until,
+        rule_version=one.rule_version,
+    )
+
+
+def _interleaved(desks: Sequence[CampaignDesk]) -> list[tuple[CampaignDesk, Ready]]:
+    """Everybody who is ready, the campaigns taking turns by weight within the tick."""
+    turns = [
+        ((place + 1) / desk.weight, position, desk, one)
+        for position, desk in enumerate(desks)
+        for place, one in enumerate(desk.ready)
+    ]
+    return [(desk, one) for _, _, desk, one in sorted(turns, key=lambda turn: turn[:2])]
+
+
+def _save(
+    session: Session,
+    load: AccountLoad,
+    account: Pace | None,
+    group: Pace | None,
+    callers: dict[int, Pace | None],
+    desks: Sequence[CampaignDesk],
+    own: dict[int, Pace | None],
+) -> None:
+    if account is not None:
+        dispatch.save_account_pacing(session, load.id, account.scope.state.next_free)
+    if group is not None and load.pacing_group is not None:
+        dispatch.save_group_pacing(session, load.pacing_group, group.scope.state.next_free)
+    for caller_id, pace in callers.items():
+        if pace is not None:
+            dispatch.save_caller_pacing(session, caller_id, pace.scope.state.next_free)
+    for desk in desks:
+        pace = own[desk.id]
+        next_free = pace.scope.state.next_free if pace is not None else None
+        dispatch.save_campaign_pacing(session, desk.id, next_free, desk.vtime)
+
+
+def _batches(planned: Sequence[PlannedAttempt]) -> Iterator[list[int]]:
+    """Attempt ids in slot order, cut so that each batch spans at most a quarter second."""
+    batch: list[int] = []
+    start: datetime | None = None
+    for one in sorted(planned, key=lambda planned: planned.slot_at):
+        if start is not None and one.slot_at - start >= BATCH:
+            yield batch
+            batch, start = [], None
+        start = start or one.slot_at
+        batch.append(one.id)
+    if batch:
+        yield batch

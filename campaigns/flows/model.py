@@ -1,0 +1,163 @@
+"""The call flow: a message, keys that mean something, and what to do with a machine.
+
+Flows are provider-neutral; `campaigns.flows.swml` renders them for SignalWire. They are stored as
+JSON and never changed: an edit makes a new version.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from campaigns.calls import JSON
+from campaigns.errors import InvalidInput
+from campaigns.flows.text import check_fields, check_template, placeholders
+
+SHORTEST_CALL, LONGEST_CALL = 30, 14_400  # seconds; the upper one is SignalWire's own limit
+KEYS = "0123456789*#"
+
+
+class Kind(StrEnum):
+    """What the call is for."""
+
+    REMINDER = "reminder"
+    ANNOUNCEMENT = "announcement"
+
+
+class Meaning(StrEnum):
+    """What a key means to us, whatever is said about it."""
+
+    CONFIRM = "confirm"
+    RESCHEDULE = "reschedule"
+    CANCEL = "cancel"
+    OPT_OUT = "opt_out"
+
+
+class VoicemailPolicy(StrEnum):
+    """What to do when a machine answers."""
+
+    HANG_UP = "hang_up"
+    LEAVE_MESSAGE = "leave_message"
+
+
+def _template(text: str) -> str:
+    try:
+        check_template(text)
+    except InvalidInput as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+Template = Annotated[str, AfterValidator(_template)]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Answer(_Value):
+    """One key: what it means, and what is said once that is safely recorded."""
+
+    meaning: Meaning
+    reply: Template
+
+
+class Voicemail(_Value):
+    """What to do when a machine answers; `text` belongs to leaving a message only."""
+
+    policy: VoicemailPolicy = VoicemailPolicy.HANG_UP
+    text: Template | None = None
+
+    @model_validator(mode="after")
+    def _text_goes_with_message(self) -> Self:
+        leaves_message = self.policy is VoicemailPolicy.LEAVE_MESSAGE
+        if leaves_message and self.text is None:
+            raise ValueError("leaving a message needs its text")
+        if not leaves_message and self.text is not None:
+            raise ValueError("a text is only said when the policy is leave_message")
+        return self
+
+
+class CallFlow(_Value):
+    """What a call says and understands. `max_duration` is seconds from the answer on.
+
+    `message` is followed by `prompt`; without answers there is no prompt and no listening. The
+    last four texts are said when no key was understood, while a choice is being recorded again,
+    when it could not be recorded, and when nobody pressed anything.
+    """
+
+    kind: Kind
+    message: Template
+    prompt: Template | None = None
+    answers: Mapping[str, Answer] = Field(default_factory=dict)
+    voicemail: Voicemail = Voicemail()
+    voice: Annotated[str, Field(pattern=r"^[A-Za-z0-9 ._:-]{1,100}$")] | None = None
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")] = "en-US"
+    max_duration: Annotated[int, Field(ge=SHORTEST_CALL, le=LONGEST_CALL)] = 300
+    not_understood: Template = "Sorry, I did not understand."
+    please_wait: Template = "One moment, please."
+    not_recorded: Template = (
+        "We are sorry, your choice could not be recorded. Please contact us directly. Goodbye."
+    )
+    goodbye: Template = "Goodbye."
+
+    @model_validator(mode="after")
+    def _keys_and_prompt_go_together(self) -> Self:
+        for digit in self.answers:
+            if len(digit) != 1 or digit not in KEYS:
+                raise ValueError(f"{digit[:20]!r} is not a key of a telephone: use one of {KEYS}")
+        if bool(self.answers) != (self.prompt is not None):
+            raise ValueError(
+                "a prompt needs answers, and answers need a prompt that names the keys"
+            )
+        return self
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """A flow from decoded JSON. Raises `InvalidInput` that names every place and problem."""
+        try:
+            # By way of text, since only JSON text may give an enumeration by its value and yet
+            # keep "300" from passing as a number.
+            return cls.model_validate_json(json.dumps(data, allow_nan=False))
+        except ValidationError as error:
+            raise InvalidInput(f"The call flow cannot be used: {_explained(error)}.") from error
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidInput("The call flow cannot be used: it is not JSON.") from error
+
+    def to_json(self) -> JSON:
+        """The flow as JSON-ready data; `from_json` gives the same flow back."""
+        return self.model_dump(mode="json")
+
+    def texts(self) -> Iterator[str]:
+        """Every template in the flow."""
+        optional = (self.prompt, self.voicemail.text)
+        yield self.message
+        yield from (text for text in optional if text is not None)
+        yield from (answer.reply for answer in self.answers.values())
+        yield from (self.not_understood, self.please_wait, self.not_recorded, self.goodbye)
+
+    def columns(self) -> list[str]:
+        """The columns that the flow's texts name, each once."""
+        named = (name for text in self.texts() for name in placeholders(text))
+        return list(dict.fromkeys(named))
+
+    def check_columns(self, available_columns: list[str]) -> None:
+        """Raise `InvalidInput` when a text names a column that the list does not have."""
+        for text in self.texts():
+            check_fields(text, available_columns)
+
+    def digit_for(self, meaning: Meaning) -> str | None:
+        """The first key with this meaning, or None."""
+        return next((d for d, answer in self.answers.items() if answer.meaning is meaning), None)
+
+
+def _explained(error: ValidationError) -> str:
+    problems = []
+    for item in error.errors(include_url=False, include_context=False):
+        place = ".".join(str(part) for part in item["loc"]) or "flow"
+        message = re.sub(r"^Value error, ", "", item["msg"])
+        problems.append(f"{place}: {message[:1].lower()}{message[1:].rstrip('.')}")
+    return "; ".join(problems)[:1000]

@@ -1,0 +1,124 @@
+"""Hints to the workers: a task's name and some ids, sent through Celery and free to be lost.
+
+Nothing depends on a hint arriving, arriving once, or arriving in order: the rows in PostgreSQL
+decide. So messages are acknowledged early (with late acknowledgement, Celery 5.7 dies on every
+restart of Redis), are never retried for long, and are sent from a thread with a bounded queue so
+that a dead broker never delays the tick.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from celery import Celery
+
+DIAL = "outdial.dial"
+RECALL = "outdial.recall"
+IMPORT = "outdial.import_file"
+QUEUES = {DIAL: "dial", RECALL: "dial", IMPORT: "imports"}
+
+# How long a failed publish counts as "publishing fails": longer than a blocked publish takes.
+FAILING_FOR_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+def celery_settings(broker_url: str) -> dict[str, Any]:
+    """Celery's configuration, shared by producers and workers so that they agree on every key.
+
+    There is no result backend, no eta, no countdown and no retry: time lives in the database.
+    """
+    return {
+        "broker_url": broker_url,
+        "task_ignore_result": True,
+        "result_backend": None,
+        "task_acks_late": False,
+        "task_reject_on_worker_lost": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_disable_prefetch": True,
+        "broker_transport_options": {
+            "visibility_timeout": 600,
+            "global_keyprefix": "outdial:",
+            "socket_timeout": 15,
+            "socket_connect_timeout": 3,
+            "health_check_interval": 10,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 2,
+        },
+        "visibility_timeout": 600,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "task_soft_time_limit": 30,
+        "task_time_limit": 60,
+        "worker_soft_shutdown_timeout": 10,
+        "worker_send_task_events": False,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "task_publish_retry_policy": {"max_retries": 2, "interval_max": 0.5},
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "timezone": "UTC",
+        "enable_utc": True,
+        "task_default_queue": "dial",
+        "task_routes": {name: {"queue": queue_name} for name, queue_name in QUEUES.items()},
+    }
+
+
+class HintPublisher:
+    """Sends hints from a thread of its own. A hint that cannot be sent is dropped and counted."""
+
+    def __init__(self, broker_url: str, *, capacity: int = 500) -> None:
+        self._celery = Celery("outdial-hints", set_as_current=False)
+        self._celery.conf.update(celery_settings(broker_url))
+        self._waiting: queue.Queue[tuple[str, list[Any]] | None] = queue.Queue(capacity)
+        self._failed_at = float("-inf")
+        self.dropped = 0
+        self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
+        self._thread.start()
+
+    @property
+    def failing(self) -> bool:
+        """Whether a hint had to be dropped within the last two seconds."""
+        return time.monotonic() - self._failed_at < FAILING_FOR_SECONDS
+
+    def send(self, task: str, *args: Any) -> None:
+        """Send `task(*args)` soon, or drop it. Returns at once."""
+        try:
+            self._waiting.put_nowait((task, list(args)))
+        except queue.Full:
+            self._dropped(task, "the queue of unsent hints is full")
+
+    def dial(self, attempt_ids: Sequence[int]) -> None:
+        """These attempts have slots soon."""
+        self.send(DIAL, list(attempt_ids))
+
+    def recall(self, attempt_ids: Sequence[int]) -> None:
+        """These attempts' calls are wanted back."""
+        if attempt_ids:
+            self.send(RECALL, list(attempt_ids))
+
+    def close(self, timeout: float = 3.0) -> None:
+        """Send what waits, then stop the thread; gives up after `timeout` seconds."""
+        try:
+            self._waiting.put(None, timeout=timeout)
+        except queue.Full:
+            return
+        self._thread.join(timeout)
+        self._celery.close()
+
+    def _run(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            task, args = item
+            try:
+                self._celery.send_task(task, args=args, retry=False, ignore_result=True)
+            except Exception as error:  # whatever the broker's client raises, it is only a hint
+                self._dropped(task, f"{type(error).__name__}: {error}")
+
+    def _dropped(self, task: str, why: str) -> None:
+        self._failed_at = time.monotonic()
+        self.dropped += 1
+        if self.dropped == 1 or self.dropped % 100 == 0:
+            log.warning("hint dropped task=%s why=%s dropped_so_far=%d", task, why, self.dropped)

@@ -1,0 +1,164 @@
+"""From the rows of a file to recipients, in one transaction and flat memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from campaigns.db import database_now, transaction
+from campaigns.errors import NotARecipientList
+from campaigns.importing.mapping import ImportOptions, Mapping
+from campaigns.importing.progress import ProgressWriter
+from campaigns.importing.reading import BadRow, Row, RowSource, kept_text, open_list
+from campaigns.importing.rows import Accepted, Rejected, RowReader
+from campaigns.importing.survey import plan_mapping, take_sample, with_date_format
+from campaigns.reminders import ReminderRule
+from campaigns.store import recipients, recipients_import
+from campaigns.store.imports import ImportingCampaign, wait_for_turn_at_campaign
+from campaigns.store.recipients_import import StagedRecipient, StagedReject, Stored
+
+BATCH = 2_000  # rows in memory at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What became of a file."""
+
+    mapping: Mapping
+    rows_read: int
+    stored: Stored
+
+
+def load(
+    engine: Engine,
+    work: Session,
+    import_id: int,
+    campaign: ImportingCampaign,
+    path: Path,
+    options: ImportOptions,
+    progress: ProgressWriter,
+) -> Loaded:
+    """Store the rows of a file as recipients and rejects, within the transaction of `work`.
+
+    `engine` serves only what must not wait for that transaction's end. Raises `InvalidInput`,
+    or its `NotARecipientList`, when the file as a whole cannot be imported.
+
+    An opt-out that commits while this transaction is open is not seen by it. That is no hole:
+    every claim of a call looks at the opt-outs again.
+    """
+    rule = _reminder_rule(campaign)
+    mapping = _mapping(path, options, campaign, reminder=rule is not None)
+    reader = RowReader(mapping, live=campaign.live, reminder=rule, now=database_now(work))
+    recipients_import.create_staging_table(work)
+    stage = _Stage(work, import_id, reader, _ZoneKeys(engine))
+    with open_list(path, options.delimiter) as source:
+        for batch in _batches(source):
+            stage.add(batch)
+            progress.at(stage.rows_read, source.bytes_read)
+    progress.storing()
+    wait_for_turn_at_campaign(work, campaign.id)
+    recipients_import.reject_repeats_within_file(work, import_id)
+    stored = recipients_import.store_staged_recipients(work, import_id, campaign.id)
+    return Loaded(mapping, stage.rows_read, stored)
+
+
+def _reminder_rule(campaign: ImportingCampaign) -> ReminderRule | None:
+    if campaign.kind != "reminder":
+        return None
+    rule: dict[str, Any] = campaign.reminder or {}
+    return ReminderRule(offset=float(rule["offset"]), deadline=float(rule.get("deadline", 0)))
+
+
+def _mapping(
+    path: Path, options: ImportOptions, campaign: ImportingCampaign, *, reminder: bool
+) -> Mapping:
+    sample = take_sample(path, options.delimiter)
+    if not sample.rows and not sample.damaged:
+        raise NotARecipientList("The file has column names but no rows. Nothing was imported.")
+    mapping = plan_mapping(
+        sample, options, default_country=campaign.default_country, reminder=reminder
+    )
+    return with_date_format(mapping, sample) if reminder else mapping
+
+
+def _batches(source: RowSource) -> Iterator[list[Row | BadRow]]:
+    batch: list[Row | BadRow] = []
+    for record in source.rows():
+        batch.append(record)
+        if len(batch) >= BATCH:
+            yield batch
+            batch = []
+    yield batch
+
+
+class _Stage:
+    """Where rows wait for the set-based statements, each as a recipient or as a reject."""
+
+    def __init__(
+        self, work: Session, import_id: int, reader: RowReader, zone_keys: "_ZoneKeys"
+    ) -> None:
+        self._work = work
+        self._import_id = import_id
+        self._reader = reader
+        self._zone_keys = zone_keys
+        self.rows_read = 0
+
+    def add(self, batch: list[Row | BadRow]) -> None:
+        """Judge each row and copy it to where it belongs."""
+        staged: list[StagedRecipient] = []
+        rejects: list[StagedReject] = []
+        for record in batch:
+            if isinstance(record, BadRow):
+                rejects.append(StagedReject(self._import_id, *record))
+                continue
+            verdict = self._reader.read(record.cells)
+            if isinstance(verdict, Rejected):
+                rejects.append(self._reject(record, verdict))
+            else:
+                staged.append(self._recipient(record, verdict))
+        recipients_import.copy_into_staging(self._work, staged)
+        recipients_import.copy_rejects(self._work, rejects)
+        self.rows_read += len(batch)
+
+    def _reject(self, row: Row, verdict: Rejected) -> StagedReject:
+        return StagedReject(self._import_id, row.line, *verdict, kept_text(row.text))
+
+    def _recipient(self, row: Row, verdict: Accepted) -> StagedRecipient:
+        return StagedRecipient(
+            line=row.line,
+            dedupe_key=verdict.dedupe_key,
+            numbers=recipients_import.array_of_numbers(verdict.numbers),
+            fields=recipients_import.object_of_fields(verdict.fields),
+            zone=verdict.zone,
+            zone_key=self._zone_keys.key_of(verdict.zones),
+            status=verdict.status,
+            reason=verdict.reason,
+            next_attempt_at=verdict.due_at,
+            deadline_at=verdict.deadline_at,
+            appointment_at=verdict.appointment_at,
+            row=kept_text(row.text),
+        )
+
+
+class _ZoneKeys:
+    """Keys of zone sets, each asked for once.
+
+    A new key is committed at once, on a connection of its own: inside the import's long
+    transaction it would make everybody else who needs that key wait for the whole file.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[tuple[str, ...], int] = {}
+
+    def key_of(self, zones: tuple[str, ...]) -> int | None:
+        """The key of a set of zones; `None` when they are unknown."""
+        if not zones:
+            return None
+        if zones not in self._known:
+            with transaction(self._engine) as session:
+                self._known[zones] = recipients.zone_key_for(session, zones)
+        return self._known[zones]

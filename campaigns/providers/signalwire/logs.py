@@ -1,0 +1,205 @@
+"""SignalWire's voice logs: what its own records say about a call whose fate we do not know.
+
+The logs can be filtered by date only, not by number (SignalWire documents: "List voice logs"), so a
+call without a known id is searched for page by page. "Absent" releases a number to be called
+again; it is answered only when the whole span in question was read and understood.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from campaigns.calls import (
+    CallEvent,
+    EventKind,
+    LookupQuery,
+    LookupResult,
+    LookupState,
+)
+from campaigns.providers.http import NoAnswer, NotSent, Reply
+from campaigns.providers.signalwire.answers import decoded, is_call_id, reason
+from campaigns.providers.signalwire.calling import CallingApi
+from campaigns.providers.signalwire.words import DETECTIONS, STATES, how_it_ended, plain
+
+SLACK_BEFORE = timedelta(seconds=60)  # their clock may be behind ours
+SLACK_AFTER = timedelta(seconds=120)  # their clock may be ahead, and the POST may have been slow
+PAGE_SIZE = 1000  # the largest that the documents allow
+MOST_PAGES = 100
+
+Entry = Mapping[str, Any]
+
+
+class NotReadable(Exception):
+    """The logs answered something that proves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """When the call must have been created, if it exists."""
+
+    start: datetime
+    end: datetime
+
+    def __contains__(self, moment: datetime | None) -> bool:
+        """A record without a readable time cannot be ruled out."""
+        return moment is None or self.start <= moment <= self.end
+
+
+def look_up(api: CallingApi, query: LookupQuery) -> LookupResult:
+    """What the records say about one call. Never raises for I/O: that is UNREACHABLE."""
+    try:
+        if query.provider_call_id is not None:
+            return _by_id(api, query.provider_call_id)
+        return _by_numbers(api, query)
+    except (NotSent, NoAnswer, NotReadable) as error:
+        return LookupResult(LookupState.UNREACHABLE, detail=str(error)[:300])
+
+
+def _by_id(api: CallingApi, call_id: str) -> LookupResult:
+    reply = api.log(call_id)
+    if reply.status == 404:
+        return LookupResult(LookupState.ABSENT, detail="no voice log has this id")
+    entry = _body(reply)
+    if not isinstance(entry.get("status"), str):
+        raise NotReadable("the voice log has no status")
+    return _found(entry, call_id)
+
+
+def _by_numbers(api: CallingApi, query: LookupQuery) -> LookupResult:
+    span = _Span(query.posted_at - SLACK_BEFORE, query.posted_at + SLACK_AFTER)
+    wanted = (same_number(query.caller_id), same_number(query.to))
+    matches: dict[str, Entry] = {}
+    for entry in _entries(api, span):
+        numbers = (same_number(entry.get("from")), same_number(entry.get("to")))
+        if numbers != wanted or _moment(entry.get("created_at")) not in span:
+            continue
+        call_id = entry.get("id")
+        if not is_call_id(call_id):
+            raise NotReadable("a voice log that may be ours has no usable id")
+        if call_id not in query.known_call_ids:
+            matches[str(call_id)] = entry
+    if not matches:
+        return LookupResult(LookupState.ABSENT, detail="no voice log matches")
+    if len(matches) > 1:
+        return LookupResult(LookupState.AMBIGUOUS, detail=", ".join(sorted(matches))[:300])
+    ((call_id, entry),) = matches.items()
+    return _found(entry, call_id)
+
+
+def _entries(api: CallingApi, span: _Span) -> Iterator[Entry]:
+    """Every record that may fall into `span`; raises `NotReadable` unless all of them were read.
+
+    The documents show `created_after` with a date and do not say whether that day is included, so
+    the day before is asked for. There is no upper bound: cut to a date it could exclude the call.
+    """
+    day_before = (span.start.astimezone(UTC) - timedelta(days=1)).date()
+    query = {"created_after": day_before.isoformat(), "page_size": str(PAGE_SIZE)}
+    times: list[datetime | None] = []
+    for _ in range(MOST_PAGES):
+        body = _body(api.logs(query))
+        page = _page(body)
+        yield from page
+        times = [*times[-1:], *(_moment(entry.get("created_at")) for entry in page)]
+        next_query = _next_query(body)
+        if next_query is None or _all_older(times, span.start):
+            return
+        if next_query == query:
+            raise NotReadable("the voice logs' next page is the same page")
+        query = next_query
+    raise NotReadable(f"more than {MOST_PAGES} pages of voice logs")
+
+
+def _all_older(times: list[datetime | None], start: datetime) -> bool:
+    """Whether a page ran from newer to older and has passed `start`: the rest is older still."""
+    known = [moment for moment in times if moment is not None]
+    falling = len(known) == len(times) > 1 and all(a >= b for a, b in pairwise(known))
+    return falling and known[0] > known[-1] and known[-1] < start
+
+
+def _page(body: Entry) -> list[Entry]:
+    items = body.get("data")
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise NotReadable("the voice logs have no list of records")
+    return items
+
+
+def _next_query(body: Entry) -> dict[str, str] | None:
+    """The query of the next page. Only its query: our credentials go to no other address."""
+    links = body.get("links")
+    link = links.get("next") if isinstance(links, dict) else None
+    if not link:
+        return None
+    try:
+        query = dict(parse_qsl(urlsplit(link).query))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise NotReadable("the voice logs' next page cannot be read") from error
+    if not query:
+        raise NotReadable("the voice logs' next page has no query")
+    return query
+
+
+def _body(reply: Reply) -> dict[str, Any]:
+    if not reply.ok:
+        raise NotReadable(reason(reply))
+    body = decoded(reply.body)
+    if not body:
+        raise NotReadable("the voice logs did not answer with an object")
+    return body
+
+
+def _found(entry: Entry, call_id: str) -> LookupResult:
+    event = read_entry(entry, call_id)
+    state = LookupState.ENDED if event.kind is EventKind.ENDED else LookupState.LIVE
+    return LookupResult(state, event, detail=str(entry.get("status"))[:300])
+
+
+def read_entry(entry: Entry, call_id: str) -> CallEvent:
+    """One voice log as an event. A status we do not know proves only that the call exists."""
+    status = plain(entry["status"]) if isinstance(entry.get("status"), str) else ""
+    kind = STATES.get(status, EventKind.CREATED)
+    duration = _seconds(entry)
+    if kind is EventKind.OTHER:
+        kind = EventKind.ANSWERED if duration else EventKind.CREATED
+    ended = kind is EventKind.ENDED
+    answered_by = DETECTIONS.get(plain(str(entry.get("answered_by") or "")))
+    return CallEvent(
+        kind=kind,
+        dedupe_key=f"lookup:{call_id}:{status[:40]}",
+        provider_call_id=call_id,
+        disposition=how_it_ended((status,), duration=duration, answered_by=answered_by)
+        if ended
+        else None,
+        answered_by=answered_by,
+        end_reason=status[:40] if ended else None,
+        duration_seconds=duration,
+    )
+
+
+def _seconds(entry: Entry) -> float | None:
+    for name, unit in (("duration_ms", 0.001), ("duration", 1.0)):
+        value = entry.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
+            return value * unit
+    return None
+
+
+def _moment(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def same_number(value: object) -> str:
+    """A number as digits only, since some records lose the plus sign and others are SIP URIs."""
+    if not isinstance(value, str):
+        return ""
+    user = re.sub(r"^(?:sips?|tel):", "", value.strip(), flags=re.IGNORECASE).partition("@")[0]
+    return re.sub(r"\D", "", user).lstrip("0")

@@ -1,0 +1,149 @@
+"""Accounts: added with their caller ids, and turned into something that can place a call."""
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from campaigns import phone
+from campaigns.calls import CallRequest
+from campaigns.errors import InvalidInput, NotAllowed, NotFound
+from campaigns.links import Links
+from campaigns.models import Account, CallerId
+from campaigns.providers import provider_for
+from campaigns.providers.base import Credentials, Provider
+from campaigns.store.attempts import Claimed
+from campaigns.vault import Vault
+
+CREDENTIALS_KEPT_SECONDS = 5.0
+# A caller id may be a toll-free or short-lived number that we would never call, so only its form
+# is checked here; the provider says whether the account may present it.
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """One account's provider, and how to ask it for a call."""
+
+    provider: Provider
+    links_of: Callable[[int], Links]
+    live: bool
+
+    def request(self, one: Claimed) -> CallRequest:
+        """The call for a claimed attempt. A live account refuses numbers reserved for fiction."""
+        if self.live and phone.is_fictional(one.number):
+            raise NotAllowed("A number reserved for fiction is not dialled on a live account.")
+        links = self.links_of(one.id)
+        return CallRequest(
+            to=one.number,
+            caller_id=one.caller_id,
+            flow_url=links.flow,
+            fallback_url=links.flow,
+            status_url=links.hook,
+            ring_timeout=one.ring_timeout,
+            variables={"outdial_attempt": links.token},
+        )
+
+
+class Carriers:
+    """Every account's carrier, looked up once and again when its row has changed."""
+
+    def __init__(self, engine: Engine, vault: Vault, public_url: str) -> None:
+        self._engine, self._vault, self._public_url = engine, vault, public_url
+        self._lock = threading.Lock()
+        self._known: dict[int, tuple[float, bytes, Carrier]] = {}
+
+    def of(self, account_id: int) -> Carrier:
+        """The account's carrier; raises `NotFound`.
+
+        The row is read again every few seconds only: a claim is fresh for 50 ms, and a query
+        between it and the POST would eat into that.
+        """
+        known = self._known.get(account_id)
+        if known is not None and time.monotonic() - known[0] < CREDENTIALS_KEPT_SECONDS:
+            return known[2]
+        with Session(self._engine) as session:
+            account = session.get(Account, account_id)
+            if account is None:
+                raise NotFound(f"There is no account {account_id}.")
+            with self._lock:
+                same = known is not None and known[1] == account.credentials
+                carrier = known[2] if known is not None and same else self._make(account)
+                self._known[account_id] = time.monotonic(), account.credentials, carrier
+            return carrier
+
+    def _make(self, account: Account) -> Carrier:
+        name = account.provider
+        return Carrier(
+            provider=provider_for(name, credentials_of(account, self._vault)),
+            links_of=lambda attempt: Links.of(attempt, name, self._public_url, self._vault),
+            live=account.live,
+        )
+
+
+def credentials_of(account: Account, vault: Vault) -> Credentials:
+    """The account's credentials, decrypted."""
+    secret = vault.decrypt(account.credentials)
+    return Credentials(
+        base_url=account.base_url,
+        project_id=account.project_id,
+        api_token=secret["api_token"],
+        signing_key=secret.get("signing_key") or None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """What is needed to add an account. `cps` is calls per second."""
+
+    name: str
+    provider: str
+    base_url: str
+    project_id: str
+    api_token: str
+    caller_ids: tuple[str, ...]
+    signing_key: str = ""
+    live: bool = True
+    cps: float = 1.0
+    max_concurrent: int = 20
+    max_waiting: int = 10
+    time_scale: float = 1.0
+
+
+def add_account(session: Session, new: NewAccount, vault: Vault) -> Account:
+    """Add an account with its caller ids; raises `InvalidInput` for what cannot be right."""
+    if not new.caller_ids:
+        raise InvalidInput("An account needs at least one caller id. Nothing was added.")
+    if session.scalars(select(Account).where(Account.name == new.name)).first() is not None:
+        raise NotAllowed(f"There is an account called {new.name!r} already. Nothing was added.")
+    if not new.base_url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        raise InvalidInput("The provider's address must begin with https://. Nothing was added.")
+    if new.live and new.time_scale != 1:
+        raise InvalidInput("A live account's waits cannot be scaled. Nothing was added.")
+    for number in new.caller_ids:
+        if not E164.fullmatch(number):
+            raise InvalidInput(
+                f"{number!r} is no caller id: write it like +15550100123. Nothing was added."
+            )
+    account = Account(
+        name=new.name,
+        provider=new.provider,
+        base_url=new.base_url.rstrip("/"),
+        project_id=new.project_id,
+        credentials=vault.encrypt({"api_token": new.api_token, "signing_key": new.signing_key}),
+        live=new.live,
+        cps=new.cps,
+        max_concurrent=new.max_concurrent,
+        max_waiting=new.max_waiting,
+        time_scale=new.time_scale,
+    )
+    provider_for(new.provider, credentials_of(account, vault))  # a known provider, or an error
+    session.add(account)
+    session.flush()
+    session.add_all(CallerId(account_id=account.id, number=number) for number in new.caller_ids)
+    session.flush()
+    return account

@@ -1,0 +1,42 @@
+"""Taking calls back: asking the provider to cancel what somebody has stopped meanwhile."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Engine
+
+from campaigns.calls import HangUp
+from campaigns.db import database_now, transaction
+from campaigns.provisioning import Carrier
+from campaigns.store import attempts, recalls
+
+log = logging.getLogger(__name__)
+
+
+def recall(
+    engine: Engine, attempt_ids: Sequence[int], carrier_of: Callable[[int], Carrier]
+) -> dict[int, HangUp]:
+    """Ask the providers to cancel these attempts' calls, as far as they are to be recalled.
+
+    The calls end by their own events; until then the sweeper asks again. A call that somebody
+    answered meanwhile is left to its call flow, which hangs up on a void attempt. No transaction
+    is held across a request.
+    """
+    with transaction(engine) as session:
+        targets = recalls.recallable(session, attempt_ids)
+        recalls.note_recalled(session, [t.attempt_id for t in targets], database_now(session))
+    results = {}
+    for target in targets:
+        provider = carrier_of(target.account_id).provider
+        result = provider.cancel_call(target.provider_call_id)
+        if result is HangUp.ANSWERED:
+            result = provider.end_call(target.provider_call_id)
+        results[target.attempt_id] = result
+        log.info("recall attempt=%d result=%s", target.attempt_id, result)
+    gone = [attempt for attempt, result in results.items() if result is HangUp.GONE]
+    if gone:
+        with transaction(engine) as session:
+            now = database_now(session)
+            for attempt_id in gone:  # it ended and nobody told us: have it looked up
+                attempts.note_in_doubt(session, attempt_id, "gone when it was recalled", now)
+    return results

@@ -1,0 +1,280 @@
+"""What we learn about a call, written under one guard: the answer to the POST, and every event.
+
+Status only moves forward. The first end wins; later words may add facts. An `unknown` that only
+silence had decided is provisional, and one word from the carrier replaces it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from campaigns import pacing
+from campaigns.calls import Answer, AnsweredBy, CallEvent, DialAnswer, EventKind
+from campaigns.lifecycle import ANSWERED, AttemptStatus, Disposition, moves_forward
+from campaigns.outcomes import conclude, release_cancelled
+from campaigns.stopping import pause_account
+from campaigns.store import attempts, dispatch, events, gate, responses
+from campaigns.store.attempts import LockedAttempt
+
+STATUS_OF = {
+    EventKind.RINGING: AttemptStatus.RINGING,
+    EventKind.ANSWERED: AttemptStatus.IN_PROGRESS,
+}
+DISPOSITION_OF = {
+    AnsweredBy.HUMAN: Disposition.ANSWERED_HUMAN,
+    AnsweredBy.MACHINE: Disposition.ANSWERED_MACHINE,
+    AnsweredBy.FAX: Disposition.ANSWERED_MACHINE,
+    AnsweredBy.UNKNOWN: Disposition.ANSWERED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """What the edge does after its commit: take these attempts' calls back at the provider."""
+
+    recall: tuple[int, ...] = ()
+
+
+NOTHING = FollowUp()
+
+
+def record_answer(
+    session: Session, attempt_id: int, worker: str, answer: DialAnswer, now: datetime
+) -> FollowUp:
+    """Write down what the provider answered to the one POST."""
+    if answer.answer is Answer.FAULT:
+        gate.close_gate(session)  # before the row: stopping transactions lock in this order
+    attempt = attempts.lock_attempt(session, attempt_id)
+    if attempt is None:
+        return NOTHING
+    if answer.answer is Answer.ACCEPTED:
+        return _accepted(session, attempt, answer, now)
+    if attempt.status is not AttemptStatus.DIALING or attempt.provider_call_id is not None:
+        return NOTHING  # an event came first: the call exists, whatever the answer was
+    if answer.answer is Answer.BAD_NUMBER:
+        _end(session, attempt, Disposition.INVALID_NUMBER, answer.reason, now)
+        return NOTHING
+    if answer.answer is Answer.IN_DOUBT:
+        attempts.note_in_doubt(session, attempt.id, answer.reason, now)
+        return NOTHING
+    return _not_placed(session, attempt, worker, answer, now)
+
+
+def _accepted(
+    session: Session, attempt: LockedAttempt, answer: DialAnswer, now: datetime
+) -> FollowUp:
+    call_id = answer.provider_call_id
+    if call_id and attempts.call_id_is_taken(session, attempt.account_id, call_id, attempt.id):
+        attempts.note_in_doubt(
+            session, attempt.id, "the provider gave an id that another call already has", now
+        )
+        return NOTHING
+    attempts.note_accepted(session, attempt.id, call_id, now)
+    dispatch.forgive_account(session, attempt.account_id)
+    return FollowUp((attempt.id,)) if attempt.recall_requested_at is not None else NOTHING
+
+
+def _not_placed(
+    session: Session, attempt: LockedAttempt, worker: str, answer: DialAnswer, now: datetime
+) -> FollowUp:
+    """Nothing was placed: a fault stops the account; congestion and lost connections back off."""
+    recall: list[int] = []
+    if answer.answer is Answer.FAULT:
+        reason = "account_fault"
+        sentence = (
+            f"The provider refused a call with “{answer.reason}”. That concerns the account, not "
+            "the person called, so the account is paused and the attempt was not counted. Put "
+            "the account right, then resume it."
+        )
+    else:
+        reason = "congested" if answer.answer is Answer.CONGESTED else "not_sent"
+        level = dispatch.backoff_level(session, attempt.account_id)
+        dispatch.back_off_account(
+            session, attempt.account_id, pacing.back_off(level, now, answer.retry_after)
+        )
+    cancelled = attempts.cancel_claimed_attempts(session, [attempt.id], worker, reason, now)
+    release_cancelled(session, cancelled, now)
+    if answer.answer is Answer.FAULT:
+        recall = pause_account(session, attempt.account_id, sentence, now)
+    return FollowUp(tuple(recall))
+
+
+def apply_event(session: Session, event_id: int, now: datetime) -> FollowUp:
+    """Apply a stored event to its attempt, once."""
+    stored = events.unapplied_event(session, event_id)
+    if stored is None:
+        return NOTHING
+    gate_closed = attempts.is_cancelled(session, stored.attempt_id)
+    if gate_closed:
+        gate.close_gate(session)  # an incident stops the account; the gate comes before the row
+    attempt = attempts.lock_attempt(session, stored.attempt_id)
+    assert attempt is not None, "events refer to attempts by a foreign key"
+    if attempt.status is AttemptStatus.CANCELLED and not gate_closed:
+        return NOTHING  # cancelled this very moment: the sweeper applies it, gate first
+    verdict, follow = _apply(session, attempt, stored.event, now)
+    events.mark_applied(session, event_id, verdict, now)
+    return follow
+
+
+def _apply(
+    session: Session, attempt: LockedAttempt, event: CallEvent, now: datetime
+) -> tuple[str, FollowUp]:
+    if attempt.status is AttemptStatus.CANCELLED:
+        return "incident", _incident(session, attempt, event, now)
+    if not _adopt_call_id(session, attempt, event, now):
+        return "another call", NOTHING
+    if event.kind is EventKind.DETECTED:
+        return _detected(session, attempt, event)
+    if event.kind is EventKind.ENDED:
+        return _ended(session, attempt, event, now)
+    return _progressed(session, attempt, event, now)
+
+
+def _adopt_call_id(
+    session: Session, attempt: LockedAttempt, event: CallEvent, now: datetime
+) -> bool:
+    """Take over the call's id from an event that beat the POST's answer; False for a second call."""
+    if event.provider_call_id is None or event.provider_call_id == attempt.provider_call_id:
+        return True
+    if attempt.provider_call_id is not None:
+        attempts.note_incident(
+            session, attempt.id, f"a second call, {event.provider_call_id}, reports here", now
+        )
+        return False
+    if attempts.call_id_is_taken(session, attempt.account_id, event.provider_call_id, attempt.id):
+        return False
+    attempts.note_accepted(session, attempt.id, event.provider_call_id, now)
+    return True
+
+
+def _incident(
+    session: Session, attempt: LockedAttempt, event: CallEvent, now: datetime
+) -> FollowUp:
+    """A call exists although we had proof that none did: take it back and stop the account."""
+    sentence = (
+        f"The provider reports a call ({event.kind}) for an attempt that was given up as "
+        f"“{attempt.cancel_reason}”, so what we believe about this account is wrong. The call is "
+        "being cancelled and the account is paused. Check the provider's call log, then resume."
+    )
+    call_id = event.provider_call_id
+    if call_id and not attempts.call_id_is_taken(session, attempt.account_id, call_id, attempt.id):
+        attempts.note_accepted(session, attempt.id, call_id, now)
+    recalled: list[int] = []
+    if attempt.incident is None:  # its further events must not pause an account resumed since
+        attempts.note_incident(session, attempt.id, sentence, now)
+        recalled = pause_account(session, attempt.account_id, sentence, now)
+    gone = event.kind is EventKind.ENDED
+    return FollowUp(tuple(recalled) if gone else (attempt.id, *recalled))
+
+
+def _progressed(
+    session: Session, attempt: LockedAttempt, event: CallEvent, now: datetime
+) -> tuple[str, FollowUp]:
+    wanted_back = FollowUp((attempt.id,)) if attempt.recall_requested_at is not None else NOTHING
+    status = STATUS_OF.get(event.kind)
+    if status is None:
+        return "noted", wanted_back
+    if not moves_forward(attempt.status, status):
+        if status is AttemptStatus.IN_PROGRESS and attempt.answered_at is None:
+            return _answered_after_end(session, attempt, now), NOTHING
+        return "late", NOTHING
+    attempts.move_forward(session, attempt.id, status, now)
+    return "applied", wanted_back if status is AttemptStatus.RINGING else NOTHING
+
+
+def _answered_after_end(session: Session, attempt: LockedAttempt, now: datetime) -> str:
+    """`answered` came after the end: a fact, and the end of a merely provisional `unknown`."""
+    attempts.add_facts(session, attempt.id, answered_at=now)
+    if attempt.status is AttemptStatus.ENDED and attempt.provisional:
+        _end(session, attempt, _answered_disposition(attempt, None), None, now)
+        return "replaced unknown"
+    return "fact added"
+
+
+def _detected(session: Session, attempt: LockedAttempt, event: CallEvent) -> tuple[str, FollowUp]:
+    if event.answered_by is None or event.answered_by is AnsweredBy.UNKNOWN:
+        return "noted", NOTHING
+    refined = None
+    if attempt.status is AttemptStatus.ENDED and attempt.disposition is Disposition.ANSWERED:
+        refined = DISPOSITION_OF[event.answered_by]
+    attempts.add_facts(
+        session, attempt.id, answered_by=event.answered_by.value, disposition=refined
+    )
+    return "fact added", NOTHING
+
+
+def _ended(
+    session: Session, attempt: LockedAttempt, event: CallEvent, now: datetime
+) -> tuple[str, FollowUp]:
+    if attempt.status is AttemptStatus.ENDED and not attempt.provisional:
+        return "late", NOTHING
+    disposition = _disposition(session, attempt, event)
+    if disposition is Disposition.UNKNOWN:
+        if attempt.status is not AttemptStatus.ENDED:
+            # Over, but nothing says whether anybody answered: the provider's log will.
+            attempts.note_in_doubt(session, attempt.id, "ended without saying how", now)
+        return "to be looked up", NOTHING
+    _end(session, attempt, disposition, event.end_reason, now)
+    return "applied", NOTHING
+
+
+def _disposition(session: Session, attempt: LockedAttempt, event: CallEvent) -> Disposition:
+    """How the call ended, from the event and from what was known before it."""
+    pressed = responses.meanings_of(session, attempt.id)
+    if "opt_out" in pressed:
+        return Disposition.OPTED_OUT
+    if pressed:
+        return Disposition.ANSWERED_HUMAN
+    known = event.disposition or Disposition.UNKNOWN
+    if attempt.answered_at is not None or attempt.status is AttemptStatus.IN_PROGRESS:
+        return _answered_disposition(attempt, event.answered_by)
+    if known in ANSWERED:
+        return _answered_disposition(attempt, event.answered_by)
+    return known
+
+
+def _answered_disposition(attempt: LockedAttempt, by: AnsweredBy | None) -> Disposition:
+    who = AnsweredBy(attempt.answered_by) if attempt.answered_by else by
+    return DISPOSITION_OF[who or AnsweredBy.UNKNOWN]
+
+
+def _end(
+    session: Session,
+    attempt: LockedAttempt,
+    disposition: Disposition,
+    end_reason: str | None,
+    now: datetime,
+) -> None:
+    never_rang = attempt.ringing_at is None and attempt.answered_at is None
+    recalled = disposition is Disposition.CANCELED and attempt.recall_requested_at is not None
+    attempts.end_attempt(
+        session,
+        attempt.id,
+        disposition,
+        now,
+        end_reason=end_reason,
+        spent=not (recalled and never_rang),
+    )
+    conclude(session, attempt, disposition, now)
+
+
+def end_without_word(session: Session, attempt: LockedAttempt, now: datetime) -> None:
+    """Nobody can say how the call ended. It counts as made either way.
+
+    Somebody answered: that much is known, and it is the disposition. Otherwise it is `unknown`,
+    provisional until the carrier says a word, and left for a person to review.
+    """
+    if attempt.answered_at is not None:
+        _end(session, attempt, _answered_disposition(attempt, None), "no word of its end", now)
+        return
+    attempts.end_attempt(
+        session,
+        attempt.id,
+        Disposition.UNKNOWN,
+        now,
+        end_reason="no word of its end",
+        spent=True,
+        provisional=True,
+    )
+    conclude(session, attempt, Disposition.UNKNOWN, now)

@@ -1,0 +1,468 @@
+"""Attempts: created by the tick, claimed by one worker, ended by evidence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
+
+from campaigns.lifecycle import AttemptStatus, Disposition
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAttempt:
+    """An attempt about to be inserted: who, which number, which slot."""
+
+    id: int
+    recipient_id: int
+    campaign_id: int
+    account_id: int
+    caller_id_id: int
+    number: str
+    slot_at: datetime
+    not_after: datetime
+    open_until: datetime
+    rule_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedSlot:
+    """What a worker needs to know to wait for an attempt's slot."""
+
+    id: int
+    account_id: int
+    slot_at: datetime
+    not_after: datetime
+    cps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An attempt this worker owns: one POST may be written for it, by nobody else, once.
+
+    `waited` is how long the claim waited inside the database for the gate lock, in seconds.
+    """
+
+    id: int
+    slot_at: datetime
+    not_after: datetime
+    claimed_at: datetime
+    waited: float
+    number: str
+    caller_id: str
+    account_id: int
+    ring_timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """An attempt that made no call, with what is needed to give its recipient a next time."""
+
+    attempt_id: int
+    recipient_id: int
+    account_id: int
+    campaign_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockedAttempt:
+    """One attempt, locked, as outcomes need it."""
+
+    id: int
+    recipient_id: int
+    campaign_id: int
+    account_id: int
+    number: str
+    status: AttemptStatus
+    disposition: Disposition | None
+    provisional: bool
+    provider_call_id: str | None
+    claimed_at: datetime | None
+    accepted_at: datetime | None
+    in_doubt_at: datetime | None
+    recall_requested_at: datetime | None
+    recall_reason: str | None
+    ringing_at: datetime | None
+    answered_at: datetime | None
+    answered_by: str | None
+    cancel_reason: str | None
+    incident: str | None
+
+
+_LOCKED_COLUMNS = ", ".join(LockedAttempt.__slots__)
+
+
+def reserve_attempt_ids(session: Session, count: int) -> list[int]:
+    """`count` fresh attempt ids, so that numbers can be held before the attempts are inserted."""
+    rows = session.execute(
+        text(
+            "SELECT nextval(pg_get_serial_sequence('attempts', 'id')) FROM generate_series(1, :n)"
+        ),
+        {"n": count},
+    )
+    return [row[0] for row in rows]
+
+
+def hold_numbers(session: Session, ids: Sequence[int], numbers: Sequence[str]) -> set[int]:
+    """Hold each number for its attempt; the ids returned are those that got theirs.
+
+    A number held by another live attempt is left alone: its attempt must not be inserted.
+    """
+    rows = session.execute(
+        text("""
+            INSERT INTO attempt_numbers (attempt_id, number)
+            SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:numbers AS text[]))
+            ON CONFLICT DO NOTHING
+            RETURNING attempt_id
+        """),
+        {"ids": list(ids), "numbers": list(numbers)},
+    )
+    return {row[0] for row in rows}
+
+
+def let_go_of_numbers(session: Session, ids: Sequence[int]) -> None:
+    """Free the numbers of reserved attempts that are not going to be inserted."""
+    session.execute(
+        text("DELETE FROM attempt_numbers WHERE attempt_id = ANY (:ids)"), {"ids": list(ids)}
+    )
+
+
+def insert_planned_attempts(session: Session, planned: Sequence[PlannedAttempt]) -> None:
+    """Insert attempts whose recipients are locked and whose numbers are held; mark them in flight.
+
+    A conflict here would mean that a recipient already has a live attempt: it raises, and the
+    whole tick is rolled back rather than one call made too many.
+    """
+    session.execute(
+        text("""
+            WITH planned AS (
+                SELECT * FROM unnest(
+                    CAST(:ids AS bigint[]), CAST(:recipients AS bigint[]),
+                    CAST(:campaigns AS bigint[]), CAST(:accounts AS bigint[]),
+                    CAST(:callers AS bigint[]), CAST(:numbers AS text[]),
+                    CAST(:slots AS timestamptz[]), CAST(:not_after AS timestamptz[]),
+                    CAST(:open_until AS timestamptz[]), CAST(:rules AS text[])
+                ) AS p (id, recipient_id, campaign_id, account_id, caller_id_id, number,
+                        slot_at, not_after, open_until, rule_version)
+            ), flown AS (
+                UPDATE recipients r
+                SET status = 'in_flight', reason = NULL, next_attempt_at = NULL, updated_at = now()
+                FROM planned p WHERE r.id = p.recipient_id AND r.status = 'pending'
+                RETURNING r.id
+            )
+            INSERT INTO attempts (id, recipient_id, campaign_id, account_id, caller_id_id, n,
+                                  number, slot_at, not_after, open_until, rule_version)
+            OVERRIDING SYSTEM VALUE
+            SELECT p.id, p.recipient_id, p.campaign_id, p.account_id, p.caller_id_id,
+                   1 + (SELECT count(*) FROM attempts a WHERE a.recipient_id = p.recipient_id),
+                   p.number, p.slot_at, p.not_after, p.open_until, p.rule_version
+            FROM planned p JOIN flown ON flown.id = p.recipient_id
+        """),
+        {
+            "ids": [p.id for p in planned],
+            "recipients": [p.recipient_id for p in planned],
+            "campaigns": [p.campaign_id for p in planned],
+            "accounts": [p.account_id for p in planned],
+            "callers": [p.caller_id_id for p in planned],
+            "numbers": [p.number for p in planned],
+            "slots": [p.slot_at for p in planned],
+            "not_after": [p.not_after for p in planned],
+            "open_until": [p.open_until for p in planned],
+            "rules": [p.rule_version for p in planned],
+        },
+    )
+
+
+def cancel_overdue_queued_attempts(
+    session: Session, now: datetime, horizon: datetime, limit: int = 2000
+) -> list[Cancelled]:
+    """Cancel queued attempts whose time has passed, or whose slot lies impossibly far ahead.
+
+    The second kind is left behind by a clock that stepped back. A row that a claim holds at this
+    instant is skipped: the claim decides.
+    """
+    return _cancelled(
+        session.execute(
+            text("""
+                WITH overdue AS (
+                    SELECT id FROM attempts
+                    WHERE status = 'queued' AND (not_after < :now OR slot_at > :horizon)
+                    ORDER BY slot_at LIMIT :limit FOR UPDATE SKIP LOCKED
+                )
+                UPDATE attempts a
+                SET status = 'cancelled', spent = false, ended_at = :now,
+                    cancel_reason = CASE WHEN a.open_until <= :now
+                                         THEN 'window_closed' ELSE 'late_slot' END
+                FROM overdue WHERE a.id = overdue.id
+                RETURNING a.id, a.recipient_id, a.account_id, a.campaign_id, a.cancel_reason
+            """),
+            {"now": now, "horizon": horizon, "limit": limit},
+        ).all()
+    )
+
+
+def cancel_queued_attempts_of(
+    session: Session,
+    now: datetime,
+    reason: str,
+    *,
+    campaign_id: int | None = None,
+    account_id: int | None = None,
+    numbers: Sequence[str] | None = None,
+) -> list[Cancelled]:
+    """Cancel what is queued for one campaign, one account or some numbers. Hold the gate first."""
+    return _cancelled(
+        session.execute(
+            text("""
+                UPDATE attempts a
+                SET status = 'cancelled', spent = false, ended_at = :now, cancel_reason = :reason
+                WHERE a.status = 'queued'
+                  AND (CAST(:campaign_id AS bigint) IS NULL OR a.campaign_id = :campaign_id)
+                  AND (CAST(:account_id AS bigint) IS NULL OR a.account_id = :account_id)
+                  AND (CAST(:numbers AS text[]) IS NULL OR EXISTS (
+                        SELECT 1 FROM recipients r
+                        WHERE r.id = a.recipient_id AND r.numbers && CAST(:numbers AS text[])))
+                RETURNING a.id, a.recipient_id, a.account_id, a.campaign_id, a.cancel_reason
+            """),
+            {
+                "now": now,
+                "reason": reason,
+                "campaign_id": campaign_id,
+                "account_id": account_id,
+                "numbers": list(numbers) if numbers is not None else None,
+            },
+        ).all()
+    )
+
+
+def cancel_claimed_attempts(
+    session: Session, ids: Sequence[int], worker: str | None, reason: str, now: datetime
+) -> list[Cancelled]:
+    """Cancel attempts known to have placed no call.
+
+    With `worker`, only those it still owns and has no answer for; without, whatever is still
+    `dialing` and carries no sign that a call exists.
+    """
+    return _cancelled(
+        session.execute(
+            text("""
+                UPDATE attempts a
+                SET status = 'cancelled', spent = false, ended_at = :now, cancel_reason = :reason
+                WHERE a.id = ANY (:ids) AND a.status = 'dialing' AND a.accepted_at IS NULL
+                  AND a.provider_call_id IS NULL
+                  AND (CAST(:worker AS text) IS NULL OR a.claimed_by = :worker)
+                RETURNING a.id, a.recipient_id, a.account_id, a.campaign_id, a.cancel_reason
+            """),
+            {"ids": list(ids), "worker": worker, "reason": reason, "now": now},
+        ).all()
+    )
+
+
+def _cancelled(
+    rows: Sequence[tuple[int, int, int, int, str]] | Sequence[object],
+) -> list[Cancelled]:
+    return [Cancelled(*row) for row in rows]  # type: ignore[misc]
+
+
+def load_queued_slots(connection: Connection, ids: Sequence[int]) -> list[QueuedSlot]:
+    """The slots of those attempts that are still queued, in slot order."""
+    rows = connection.execute(
+        text("""
+            SELECT a.id, a.account_id, a.slot_at, a.not_after, k.cps
+            FROM attempts a JOIN accounts k ON k.id = a.account_id
+            WHERE a.id = ANY (:ids) AND a.status = 'queued' ORDER BY a.slot_at
+        """),
+        {"ids": list(ids)},
+    )
+    return [QueuedSlot(*row) for row in rows]
+
+
+def claim_attempts(
+    autocommit: Connection, ids: Sequence[int], worker: str, *, live_allowed: bool
+) -> list[Claimed]:
+    """Take what may be dialled now. `autocommit` must be in autocommit (see migration 0002)."""
+    rows = autocommit.execute(
+        text(
+            "SELECT * FROM claim_attempts(CAST(:ids AS bigint[]), :worker, :live) ORDER BY slot_at"
+        ),
+        {"ids": list(ids), "worker": worker, "live": live_allowed},
+    )
+    return [Claimed(*row) for row in rows]
+
+
+def lock_attempt(session: Session, attempt_id: int) -> LockedAttempt | None:
+    """The attempt, locked until this transaction ends; None when there is none."""
+    row = session.execute(
+        text(f"SELECT {_LOCKED_COLUMNS} FROM attempts WHERE id = :id FOR UPDATE"),
+        {"id": attempt_id},
+    ).one_or_none()
+    if row is None:
+        return None
+    values = row._asdict()
+    values["status"] = AttemptStatus(values["status"])
+    if values["disposition"] is not None:
+        values["disposition"] = Disposition(values["disposition"])
+    return LockedAttempt(**values)
+
+
+def is_cancelled(session: Session, attempt_id: int) -> bool:
+    """Whether an attempt is cancelled, without locking it; once it is, it stays so."""
+    return bool(
+        session.execute(
+            text("SELECT status = 'cancelled' FROM attempts WHERE id = :id"), {"id": attempt_id}
+        ).scalar_one_or_none()
+    )
+
+
+def note_accepted(session: Session, attempt_id: int, call_id: str | None, now: datetime) -> None:
+    """The provider has the call. An id that is already known is kept: the first one counts."""
+    session.execute(
+        text("""
+            UPDATE attempts
+            SET accepted_at = coalesce(accepted_at, :now),
+                provider_call_id = coalesce(provider_call_id, :call_id)
+            WHERE id = :id
+        """),
+        {"id": attempt_id, "call_id": call_id, "now": now},
+    )
+
+
+def call_id_is_taken(session: Session, account_id: int, call_id: str, attempt_id: int) -> bool:
+    """Whether another attempt of the account already goes by this provider call id."""
+    return bool(
+        session.execute(
+            text("""
+                SELECT EXISTS (SELECT 1 FROM attempts
+                    WHERE account_id = :account AND provider_call_id = :call_id AND id <> :id)
+            """),
+            {"account": account_id, "call_id": call_id, "id": attempt_id},
+        ).scalar_one()
+    )
+
+
+def note_in_doubt(session: Session, attempt_id: int, reason: str, now: datetime) -> None:
+    """Nobody can say whether the call exists; it keeps its recipient, its number and its slot."""
+    session.execute(
+        text("""
+            UPDATE attempts
+            SET in_doubt_at = coalesce(in_doubt_at, :now), doubt_reason = :reason,
+                looked_up_at = NULL
+            WHERE id = :id AND status IN ('dialing', 'ringing', 'in_progress')
+        """),
+        {"id": attempt_id, "reason": reason[:500], "now": now},
+    )
+
+
+def move_forward(session: Session, attempt_id: int, status: AttemptStatus, now: datetime) -> None:
+    """To ringing or in progress, stamping when; the caller has checked the rank under the lock."""
+    session.execute(
+        text("""
+            UPDATE attempts
+            SET status = :status, accepted_at = coalesce(accepted_at, :now),
+                ringing_at = CASE WHEN :status = 'ringing'
+                                  THEN coalesce(ringing_at, :now) ELSE ringing_at END,
+                answered_at = CASE WHEN :status = 'in_progress'
+                                   THEN coalesce(answered_at, :now) ELSE answered_at END
+            WHERE id = :id
+        """),
+        {"id": attempt_id, "status": status.value, "now": now},
+    )
+
+
+def end_attempt(
+    session: Session,
+    attempt_id: int,
+    disposition: Disposition,
+    now: datetime,
+    *,
+    end_reason: str | None,
+    spent: bool,
+    provisional: bool = False,
+) -> None:
+    """End an attempt, or put a carrier's word in the place of a provisional `unknown`."""
+    session.execute(
+        text("""
+            UPDATE attempts
+            SET status = 'ended', disposition = :disposition, ended_at = coalesce(ended_at, :now),
+                end_reason = coalesce(:end_reason, end_reason), spent = :spent,
+                provisional = :provisional,
+                answered_at = CASE WHEN :answered THEN coalesce(answered_at, :now)
+                                   ELSE answered_at END
+            WHERE id = :id
+        """),
+        {
+            "id": attempt_id,
+            "disposition": disposition.value,
+            "now": now,
+            "end_reason": end_reason,
+            "spent": spent,
+            "provisional": provisional,
+            "answered": disposition.value.startswith("answered"),
+        },
+    )
+
+
+def add_facts(
+    session: Session,
+    attempt_id: int,
+    *,
+    answered_by: str | None = None,
+    answered_at: datetime | None = None,
+    disposition: Disposition | None = None,
+) -> None:
+    """Add what a late event knows to an attempt, without moving its status."""
+    session.execute(
+        text("""
+            UPDATE attempts
+            SET answered_by = coalesce(:answered_by, answered_by),
+                answered_at = coalesce(answered_at, :answered_at),
+                disposition = CASE WHEN status = 'ended'
+                                   THEN coalesce(:disposition, disposition) END
+            WHERE id = :id
+        """),
+        {
+            "id": attempt_id,
+            "answered_by": answered_by,
+            "answered_at": answered_at,
+            "disposition": disposition.value if disposition else None,
+        },
+    )
+
+
+def note_incident(session: Session, attempt_id: int, sentence: str, now: datetime) -> None:
+    """A call exists where none should: remember it and ask for it to be cancelled."""
+    session.execute(
+        text("""
+            UPDATE attempts
+            SET incident = coalesce(incident, :sentence),
+                recall_requested_at = coalesce(recall_requested_at, :now),
+                recall_reason = coalesce(recall_reason, 'incident')
+            WHERE id = :id
+        """),
+        {"id": attempt_id, "sentence": sentence, "now": now},
+    )
+
+
+def attempts_spent_by(session: Session, recipient_id: int, since: datetime) -> tuple[int, int]:
+    """How many attempts count against a recipient: ever, and of those begun since `since`."""
+    row = session.execute(
+        text("""
+            SELECT count(*), count(*) FILTER (WHERE claimed_at >= :since)
+            FROM attempts WHERE recipient_id = :id AND spent AND status <> 'queued'
+        """),
+        {"id": recipient_id, "since": since},
+    ).one()
+    return row[0], row[1]
+
+
+def is_latest_attempt(session: Session, attempt_id: int, recipient_id: int) -> bool:
+    """Whether nobody was dialled for this recipient since."""
+    return not session.execute(
+        text("""
+            SELECT EXISTS (SELECT 1 FROM attempts
+                WHERE recipient_id = :recipient AND id > :id AND status <> 'cancelled')
+        """),
+        {"recipient": recipient_id, "id": attempt_id},
+    ).scalar_one()

@@ -1,0 +1,51 @@
+"""What a call-flow document needs to know about an attempt."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One attempt with what is said in it and to whom."""
+
+    status: str
+    account_id: int
+    provider_call_id: str | None
+    recall_requested: bool
+    opted_out: bool
+    number: str
+    zone: str | None
+    appointment_at: datetime | None
+    fields: dict[str, Any]
+    definition: dict[str, Any]
+
+
+def conversation_of(session: Session, attempt_id: int) -> Conversation | None:
+    """The attempt's conversation, in one query."""
+    row = session.execute(
+        text("""
+            SELECT a.status, a.account_id, a.provider_call_id,
+                   a.recall_requested_at IS NOT NULL,
+                   EXISTS (SELECT 1 FROM opt_outs o WHERE o.number = ANY (r.numbers)),
+                   a.number, r.zone, r.appointment_at, r.fields, f.definition
+            FROM attempts a
+            JOIN recipients r ON r.id = a.recipient_id
+            JOIN campaigns c ON c.id = a.campaign_id
+            JOIN flows f ON f.id = c.flow_id
+            WHERE a.id = :id
+        """),
+        {"id": attempt_id},
+    ).one_or_none()
+    return None if row is None else Conversation(*row)
+
+
+def account_of_attempt(session: Session, attempt_id: int) -> int | None:
+    """The account an attempt was placed through."""
+    found: int | None = session.execute(
+        text("SELECT account_id FROM attempts WHERE id = :id"), {"id": attempt_id}
+    ).scalar_one_or_none()
+    return found

@@ -1,0 +1,67 @@
+"""Campaigns: what the sweepers and the life cycle ask about them."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+def has_recipients(session: Session, campaign_id: int) -> bool:
+    """Whether anybody was imported into the campaign."""
+    return bool(
+        session.execute(
+            text("SELECT EXISTS (SELECT 1 FROM recipients WHERE campaign_id = :id)"),
+            {"id": campaign_id},
+        ).scalar_one()
+    )
+
+
+def running_vtimes(session: Session, account_id: int) -> list[float]:
+    """How far the account's running campaigns have used their shares."""
+    rows = session.execute(
+        text("SELECT vtime FROM campaigns WHERE account_id = :id AND status = 'running'"),
+        {"id": account_id},
+    )
+    return [row[0] for row in rows]
+
+
+def campaigns_to_start(session: Session, now: datetime) -> list[int]:
+    """Scheduled campaigns whose start has come."""
+    return _ids(session, "status = 'scheduled' AND starts_at <= :now", now)
+
+
+def campaigns_past_their_end(session: Session, now: datetime) -> list[int]:
+    """Campaigns that are still active although their end has come."""
+    return _ids(session, "status IN ('running', 'paused', 'scheduled') AND ends_at <= :now", now)
+
+
+def _ids(session: Session, condition: str, now: datetime) -> list[int]:
+    rows = session.execute(
+        text(f"SELECT id FROM campaigns WHERE {condition} ORDER BY id"), {"now": now}
+    )
+    return [row[0] for row in rows]
+
+
+_DRAINED = """
+    NOT EXISTS (SELECT 1 FROM recipients r
+        WHERE r.campaign_id = c.id AND r.status IN ('pending', 'in_flight'))
+    AND NOT EXISTS (SELECT 1 FROM imports i
+        WHERE i.campaign_id = c.id AND i.status IN ('waiting', 'running'))
+"""
+
+
+def drained_campaigns(session: Session) -> list[int]:
+    """Running campaigns with nobody left to call and no import on its way."""
+    rows = session.execute(
+        text(f"SELECT c.id FROM campaigns c WHERE c.status = 'running' AND {_DRAINED}")
+    )
+    return [row[0] for row in rows]
+
+
+def is_drained(session: Session, campaign_id: int) -> bool:
+    """The same question about one campaign, asked again under its lock."""
+    return bool(
+        session.execute(
+            text(f"SELECT {_DRAINED} FROM campaigns c WHERE c.id = :id"), {"id": campaign_id}
+        ).scalar_one()
+    )

@@ -1,0 +1,326 @@
+"""What the tick reads and writes about the system as a whole: lease, heartbeats, limits, pacing."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLoad:
+    """One account that may be dialled through, with its limits and what is open on it now."""
+
+    id: int
+    cps: float
+    max_concurrent: int
+    max_waiting: int
+    next_free: datetime | None
+    time_scale: float
+    live: bool
+    pacing_group: str | None
+    group_cps: float | None
+    group_next_free: datetime | None
+    open_calls: int
+    waiting_calls: int
+    slots_last_second: int
+    slots_missed: int
+    last_slot_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCampaign:
+    """One running campaign, locked, as the tick needs it."""
+
+    id: int
+    account_id: int
+    caller_id_id: int
+    caller_cps: float | None
+    caller_next_free: datetime | None
+    max_cps: float | None
+    next_free: datetime | None
+    weight: float
+    vtime: float
+    rule_set: str
+    windows: dict[str, Any]
+    retry_policy: dict[str, Any]
+    ends_at: datetime | None
+
+
+def renew_lease(session: Session, holder: str, term: int, seconds: float) -> bool:
+    """Push the lease's end ahead, if it is still ours: same holder, same term, not yet expired.
+
+    Done inside the tick's own transaction: a leader that froze and came back finds its term gone
+    and rolls everything back.
+    """
+    return bool(
+        session.execute(
+            text("""
+                UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => :seconds)
+                WHERE name = 'scheduler' AND holder = :holder AND term = :term
+                  AND expires_at > clock_timestamp()
+                RETURNING true
+            """),
+            {"holder": holder, "term": term, "seconds": seconds},
+        ).scalar_one_or_none()
+    )
+
+
+def take_lease(session: Session, holder: str, seconds: float) -> int | None:
+    """Become leader under a new term if nobody leads; None while somebody does.
+
+    The current leader's row lock is not waited for: whoever holds it is alive and ticking.
+    """
+    session.execute(
+        text("""
+            INSERT INTO leases (name, holder, term, expires_at)
+            VALUES ('scheduler', '', 0, '-infinity') ON CONFLICT DO NOTHING
+        """)
+    )
+    free = session.execute(
+        text("""
+            SELECT term FROM leases WHERE name = 'scheduler' AND expires_at < clock_timestamp()
+            FOR UPDATE SKIP LOCKED
+        """)
+    ).scalar_one_or_none()
+    if free is None:
+        return None
+    return int(
+        session.execute(
+            text("""
+                UPDATE leases SET holder = :holder, term = term + 1,
+                    expires_at = clock_timestamp() + make_interval(secs => :seconds)
+                WHERE name = 'scheduler' RETURNING term
+            """),
+            {"holder": holder, "seconds": seconds},
+        ).scalar_one()
+    )
+
+
+def give_up_lease(session: Session, holder: str, term: int) -> None:
+    """Let the next scheduler lead at once, at a clean shutdown."""
+    session.execute(
+        text("""
+            UPDATE leases SET expires_at = '-infinity'
+            WHERE name = 'scheduler' AND holder = :holder AND term = :term
+        """),
+        {"holder": holder, "term": term},
+    )
+
+
+def beat(session: Session, name: str, kind: str, *, ready: bool, detail: Mapping[str, Any]) -> None:
+    """A sign of life of one process, or of a probe, stamped by the database."""
+    session.execute(
+        text("""
+            INSERT INTO heartbeats (name, kind, at, ready, detail)
+            VALUES (:name, :kind, clock_timestamp(), :ready, CAST(:detail AS jsonb))
+            ON CONFLICT (name) DO UPDATE
+            SET at = EXCLUDED.at, ready = EXCLUDED.ready, detail = EXCLUDED.detail
+        """),
+        {"name": name, "kind": kind, "ready": ready, "detail": json.dumps(detail)},
+    )
+
+
+def forget_heartbeat(session: Session, name: str) -> None:
+    """This process leaves on purpose."""
+    session.execute(text("DELETE FROM heartbeats WHERE name = :name"), {"name": name})
+
+
+def forget_old_heartbeats(session: Session, before: datetime) -> None:
+    """Drop the signs of life of processes that are long gone."""
+    session.execute(text("DELETE FROM heartbeats WHERE at < :before"), {"before": before})
+
+
+def fresh_heartbeats(session: Session, kind: str, since: datetime) -> int:
+    """How many processes of a kind were alive and ready since `since`."""
+    return int(
+        session.execute(
+            text("SELECT count(*) FROM heartbeats WHERE kind = :kind AND ready AND at > :since"),
+            {"kind": kind, "since": since},
+        ).scalar_one()
+    )
+
+
+def heartbeats(session: Session) -> Sequence[tuple[str, str, datetime, bool, dict[str, Any]]]:
+    """Every sign of life, newest first, for `doctor` and the pages."""
+    rows = session.execute(
+        text("SELECT name, kind, at, ready, detail FROM heartbeats ORDER BY at DESC")
+    )
+    return [(r[0], r[1], r[2], r[3], r[4]) for r in rows]
+
+
+def dialing_enabled(session: Session) -> bool:
+    """Whether the kill switch lets anything be dialled."""
+    return bool(
+        session.execute(text("SELECT enabled FROM dialing_switch")).scalar_one_or_none() or False
+    )
+
+
+def lock_running_campaigns(
+    session: Session, now: datetime, live_allowed: bool
+) -> list[RunningCampaign]:
+    """Running campaigns on accounts that may dial now, locked against a pause in mid-tick.
+
+    A pause waits for this transaction and then sees, and cancels, what it queued.
+    """
+    rows = session.execute(
+        text("""
+            SELECT c.id, c.account_id, c.caller_id_id, f.cps, f.next_free, c.max_cps, c.next_free,
+                   c.weight, c.vtime, c.rule_set, c.windows, c.retry_policy, c.ends_at
+            FROM campaigns c
+            JOIN accounts k ON k.id = c.account_id
+            JOIN caller_ids f ON f.id = c.caller_id_id
+            WHERE c.status = 'running' AND k.status = 'active'
+              AND (k.backoff_until IS NULL OR k.backoff_until <= :now)
+              AND (c.ends_at IS NULL OR c.ends_at > :now)
+              AND (NOT k.live OR :live_allowed)
+            ORDER BY c.id
+            FOR NO KEY UPDATE OF c
+        """),
+        {"now": now, "live_allowed": live_allowed},
+    )
+    return [RunningCampaign(*row) for row in rows]
+
+
+def account_loads(
+    session: Session, ids: Sequence[int], now: datetime, waiting_since: datetime, grace: float
+) -> list[AccountLoad]:
+    """Limits and load of accounts, locked: the tick is the only writer of pacing state.
+
+    Waiting calls are those the provider may still hold in a queue of its own: claimed, not yet
+    ringing, and claimed since `waiting_since`; older ones are in doubt and count as open only.
+    """
+    rows = session.execute(
+        text("""
+            SELECT k.id, k.cps, k.max_concurrent, k.max_waiting, k.next_free, k.time_scale, k.live,
+                   k.pacing_group, g.cps, g.next_free,
+                   coalesce(load.open, 0), coalesce(load.waiting, 0),
+                   coalesce(slots.given, 0), coalesce(slots.missed, 0), slots.last
+            FROM accounts k
+            LEFT JOIN pacing_groups g ON g.name = k.pacing_group
+            LEFT JOIN LATERAL (
+                SELECT count(*) AS open,
+                       count(*) FILTER (WHERE a.status = 'queued'
+                            OR (a.status = 'dialing' AND a.claimed_at > :waiting_since)) AS waiting
+                FROM attempts a
+                WHERE a.account_id = k.id
+                  AND a.status IN ('queued', 'dialing', 'ringing', 'in_progress')
+            ) load ON true
+            LEFT JOIN LATERAL (
+                SELECT count(*) FILTER (WHERE a.slot_at <= :due) AS given, max(a.slot_at) AS last,
+                       count(*) FILTER (WHERE a.slot_at <= :due AND (a.status = 'queued'
+                            OR a.cancel_reason = 'late_slot')) AS missed
+                FROM attempts a
+                WHERE a.account_id = k.id
+                  AND a.slot_at > CAST(:due AS timestamptz) - interval '1 second'
+            ) slots ON true
+            WHERE k.id = ANY (:ids)
+            ORDER BY k.id
+            FOR NO KEY UPDATE OF k
+        """),
+        {
+            "ids": list(ids),
+            "waiting_since": waiting_since,
+            "due": now - timedelta(seconds=grace),
+        },
+    )
+    return [AccountLoad(*row) for row in rows]
+
+
+def save_account_pacing(session: Session, account_id: int, next_free: datetime | None) -> None:
+    """Where the account's next slot may fall."""
+    session.execute(
+        text("UPDATE accounts SET next_free = :at WHERE id = :id"),
+        {"id": account_id, "at": next_free},
+    )
+
+
+def save_group_pacing(session: Session, group: str, next_free: datetime | None) -> None:
+    """Where the pacing group's next slot may fall."""
+    session.execute(
+        text("UPDATE pacing_groups SET next_free = :at WHERE name = :name"),
+        {"name": group, "at": next_free},
+    )
+
+
+def save_caller_pacing(session: Session, caller_id_id: int, next_free: datetime | None) -> None:
+    """Where the caller id's next slot may fall."""
+    session.execute(
+        text("UPDATE caller_ids SET next_free = :at WHERE id = :id"),
+        {"id": caller_id_id, "at": next_free},
+    )
+
+
+def save_campaign_pacing(
+    session: Session, campaign_id: int, next_free: datetime | None, vtime: float
+) -> None:
+    """Where the campaign's next slot may fall, and how far it has used its share."""
+    session.execute(
+        text("UPDATE campaigns SET next_free = :at, vtime = :vtime WHERE id = :id"),
+        {"id": campaign_id, "at": next_free, "vtime": vtime},
+    )
+
+
+def back_off_account(session: Session, account_id: int, until: datetime) -> None:
+    """No slots and no claims for the account until `until`; the next time waits longer."""
+    session.execute(
+        text("""
+            UPDATE accounts
+            SET backoff_until = greatest(backoff_until, :until),
+                backoff_level = least(backoff_level + 1, 20)
+            WHERE id = :id
+        """),
+        {"id": account_id, "until": until},
+    )
+
+
+def forgive_account(session: Session, account_id: int) -> None:
+    """A call was accepted: the next trouble starts from the shortest back-off again."""
+    session.execute(
+        text("UPDATE accounts SET backoff_level = 0 WHERE id = :id AND backoff_level > 0"),
+        {"id": account_id},
+    )
+
+
+def backoff_level(session: Session, account_id: int) -> int:
+    """How often in a row the account had to back off."""
+    return int(
+        session.execute(
+            text("SELECT backoff_level FROM accounts WHERE id = :id FOR NO KEY UPDATE"),
+            {"id": account_id},
+        ).scalar_one()
+    )
+
+
+def stop_account(session: Session, account_id: int, status: str, reason: str) -> bool:
+    """Pause an account or switch it off. Returns False when it was not active. Hold the gate."""
+    return bool(
+        session.execute(
+            text("""
+                UPDATE accounts SET status = :status, status_reason = :reason
+                WHERE id = :id AND status <> 'off' AND status <> :status RETURNING true
+            """),
+            {"id": account_id, "status": status, "reason": reason},
+        ).scalar_one_or_none()
+    )
+
+
+def write_log(
+    session: Session,
+    sentence: str,
+    now: datetime,
+    *,
+    campaign_id: int | None = None,
+    account_id: int | None = None,
+) -> None:
+    """One plain sentence for the people who run the campaign."""
+    session.execute(
+        text("""
+            INSERT INTO campaign_log (at, campaign_id, account_id, sentence)
+            VALUES (:at, :campaign, :account, :sentence)
+        """),
+        {"at": now, "campaign": campaign_id, "account": account_id, "sentence": sentence},
+    )

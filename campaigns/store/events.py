@@ -1,0 +1,106 @@
+"""Provider notifications: stored raw in a commit of their own, then applied."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from campaigns.calls import AnsweredBy, CallEvent, EventKind
+from campaigns.lifecycle import Disposition
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event that was stored and may still have to be applied."""
+
+    id: int
+    attempt_id: int
+    event: CallEvent
+
+
+def store_event(
+    session: Session, attempt_id: int, event: CallEvent, raw: str, source: str
+) -> int | None:
+    """Store an event as it came; None when the same one was stored before."""
+    found: int | None = session.execute(
+        text("""
+            INSERT INTO call_events (attempt_id, source, kind, dedupe_key, event, raw)
+            VALUES (:attempt, :source, :kind, :key, CAST(:event AS jsonb), :raw)
+            ON CONFLICT (attempt_id, dedupe_key) DO NOTHING RETURNING id
+        """),
+        {
+            "attempt": attempt_id,
+            "source": source,
+            "kind": event.kind.value,
+            "key": event.dedupe_key[:300],
+            "event": json.dumps(_to_json(event)),
+            "raw": raw,
+        },
+    ).scalar_one_or_none()
+    return found
+
+
+def attempt_exists(session: Session, attempt_id: int) -> bool:
+    """Whether there is such an attempt (a restored database may know fewer than were signed)."""
+    return bool(
+        session.execute(
+            text("SELECT EXISTS (SELECT 1 FROM attempts WHERE id = :id)"), {"id": attempt_id}
+        ).scalar_one()
+    )
+
+
+def unapplied_event(session: Session, event_id: int) -> StoredEvent | None:
+    """The event, locked, unless it was applied already."""
+    row = session.execute(
+        text("""
+            SELECT id, attempt_id, event FROM call_events
+            WHERE id = :id AND applied_at IS NULL FOR UPDATE
+        """),
+        {"id": event_id},
+    ).one_or_none()
+    return None if row is None else StoredEvent(row[0], row[1], _from_json(row[2]))
+
+
+def leftover_events(session: Session, before: datetime, limit: int = 500) -> list[int]:
+    """Events stored before `before` that nobody has applied, oldest first."""
+    rows = session.execute(
+        text("""
+            SELECT id FROM call_events WHERE applied_at IS NULL AND received_at < :before
+            ORDER BY id LIMIT :limit
+        """),
+        {"before": before, "limit": limit},
+    )
+    return [row[0] for row in rows]
+
+
+def mark_applied(session: Session, event_id: int, verdict: str, now: datetime) -> None:
+    """The event was considered; `verdict` says what came of it."""
+    session.execute(
+        text("UPDATE call_events SET applied_at = :now, verdict = :verdict WHERE id = :id"),
+        {"id": event_id, "now": now, "verdict": verdict},
+    )
+
+
+def _to_json(event: CallEvent) -> dict[str, Any]:
+    values = asdict(event)
+    if event.occurred_at is not None:
+        values["occurred_at"] = event.occurred_at.isoformat()
+    return values
+
+
+def _from_json(values: dict[str, Any]) -> CallEvent:
+    occurred = values.get("occurred_at")
+    disposition, by = values.get("disposition"), values.get("answered_by")
+    return CallEvent(
+        kind=EventKind(values["kind"]),
+        dedupe_key=values["dedupe_key"],
+        provider_call_id=values.get("provider_call_id"),
+        disposition=Disposition(disposition) if disposition else None,
+        answered_by=AnsweredBy(by) if by else None,
+        end_reason=values.get("end_reason"),
+        occurred_at=datetime.fromisoformat(occurred) if occurred else None,
+        duration_seconds=values.get("duration_seconds"),
+    )

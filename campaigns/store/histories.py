@@ -1,0 +1,302 @@
+"""Campaigns, recipients and attempts as people look at them: lists by key, histories in full."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """A campaign with the names of what it refers to."""
+
+    id: int
+    name: str
+    kind: str
+    status: str
+    status_reason: str | None
+    account: str
+    account_status: str
+    account_reason: str | None
+    live: bool
+    caller_id: str
+    rule_set: str
+    windows: dict[str, Any]
+    starts_at: datetime | None
+    ends_at: datetime | None
+    max_cps: float | None
+    weight: float
+    ring_timeout: int
+    retry_policy: dict[str, Any]
+    reminder: dict[str, Any] | None
+    default_country: str
+    flow: dict[str, Any]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRow:
+    """A recipient as its row has it."""
+
+    id: int
+    campaign_id: int
+    status: str
+    reason: str | None
+    numbers: list[str]
+    number_index: int
+    fields: dict[str, Any]
+    zone: str | None
+    next_attempt_at: datetime | None
+    deadline_at: datetime | None
+    appointment_at: datetime | None
+    attempts_spent: int
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """An attempt as its row has it."""
+
+    id: int
+    recipient_id: int
+    campaign_id: int
+    n: int
+    number: str
+    caller_id: str
+    status: str
+    disposition: str | None
+    answered_by: str | None
+    end_reason: str | None
+    cancel_reason: str | None
+    spent: bool
+    slot_at: datetime
+    claimed_at: datetime | None
+    accepted_at: datetime | None
+    ringing_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
+    provider_call_id: str | None
+    in_doubt_at: datetime | None
+    doubt_reason: str | None
+    recall_reason: str | None
+    incident: str | None
+    rule_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One notification that was stored for an attempt, and what came of it."""
+
+    attempt_id: int
+    kind: str
+    source: str
+    received_at: datetime
+    verdict: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseRow:
+    """One keypress."""
+
+    attempt_id: int
+    digit: str
+    meaning: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One sentence of the log."""
+
+    id: int
+    at: datetime
+    campaign_id: int | None
+    account_id: int | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account without its secrets, with its caller ids and the calls alive on it."""
+
+    id: int
+    name: str
+    provider: str
+    base_url: str
+    project_id: str
+    live: bool
+    status: str
+    status_reason: str | None
+    cps: float
+    max_concurrent: int
+    max_waiting: int
+    pacing_group: str | None
+    time_scale: float
+    backoff_until: datetime | None
+    caller_ids: list[str]
+    live_calls: int
+
+
+_CAMPAIGN = """
+    SELECT c.id, c.name, c.kind, c.status, c.status_reason, k.name, k.status, k.status_reason,
+           k.live, n.number, c.rule_set, c.windows, c.starts_at, c.ends_at, c.max_cps, c.weight,
+           c.ring_timeout, c.retry_policy, c.reminder, c.default_country, f.definition,
+           c.created_at, c.started_at, c.finished_at
+    FROM campaigns c
+    JOIN accounts k ON k.id = c.account_id
+    JOIN caller_ids n ON n.id = c.caller_id_id
+    JOIN flows f ON f.id = c.flow_id
+"""
+
+_RECIPIENT_COLUMNS = ", ".join(RecipientRow.__slots__)
+_ATTEMPT_COLUMNS = ", ".join(
+    "f.number" if name == "caller_id" else f"a.{name}" for name in AttemptRow.__slots__
+)
+
+
+def find_campaign(session: Session, campaign_id: int) -> CampaignRow | None:
+    """One campaign."""
+    row = session.execute(
+        text(f"{_CAMPAIGN} WHERE c.id = :id"), {"id": campaign_id}
+    ).one_or_none()
+    return None if row is None else CampaignRow(*row)
+
+
+def list_campaigns(
+    session: Session, before: int | None, limit: int, *, status: str | None = None
+) -> list[CampaignRow]:
+    """Campaigns, newest first, older than `before`."""
+    rows = session.execute(
+        text(f"""
+            {_CAMPAIGN}
+            WHERE (CAST(:before AS bigint) IS NULL OR c.id < :before)
+              AND (CAST(:status AS text) IS NULL OR c.status = :status)
+            ORDER BY c.id DESC LIMIT :limit
+        """),
+        {"before": before, "limit": limit, "status": status},
+    )
+    return [CampaignRow(*row) for row in rows]
+
+
+def shown_campaigns(session: Session, limit: int) -> list[CampaignRow]:
+    """Campaigns for a page: active ones first, then drafts, then what is over; newest first.
+
+    Test calls are shown only while they are under way.
+    """
+    rows = session.execute(
+        text(f"""
+            {_CAMPAIGN}
+            WHERE c.kind <> 'test' OR c.status IN ('running', 'paused')
+            ORDER BY CASE WHEN c.status IN ('running', 'paused', 'scheduled') THEN 0
+                          WHEN c.status = 'draft' THEN 1 ELSE 2 END, c.id DESC
+            LIMIT :limit
+        """),
+        {"limit": limit},
+    )
+    return [CampaignRow(*row) for row in rows]
+
+
+def find_recipient(session: Session, recipient_id: int) -> RecipientRow | None:
+    """One recipient."""
+    row = session.execute(
+        text(f"SELECT {_RECIPIENT_COLUMNS} FROM recipients WHERE id = :id"), {"id": recipient_id}
+    ).one_or_none()
+    return None if row is None else RecipientRow(*row)
+
+
+def list_recipients(
+    session: Session, campaign_id: int, status: str | None, after: int, limit: int
+) -> list[RecipientRow]:
+    """Recipients of a campaign in the order of their ids, from the first one after `after`."""
+    rows = session.execute(
+        text(f"""
+            SELECT {_RECIPIENT_COLUMNS} FROM recipients
+            WHERE campaign_id = :campaign AND id > :after
+              AND (CAST(:status AS text) IS NULL OR status = :status)
+            ORDER BY id LIMIT :limit
+        """),
+        {"campaign": campaign_id, "status": status, "after": after, "limit": limit},
+    )
+    return [RecipientRow(*row) for row in rows]
+
+
+def attempts_of(session: Session, recipient_id: int) -> list[AttemptRow]:
+    """A recipient's attempts, first one first."""
+    return _attempts(session, "a.recipient_id = :id", recipient_id)
+
+
+def find_attempt(session: Session, attempt_id: int) -> AttemptRow | None:
+    """One attempt."""
+    return next(iter(_attempts(session, "a.id = :id", attempt_id)), None)
+
+
+def _attempts(session: Session, condition: str, value: int) -> list[AttemptRow]:
+    rows = session.execute(
+        text(f"""
+            SELECT {_ATTEMPT_COLUMNS} FROM attempts a JOIN caller_ids f ON f.id = a.caller_id_id
+            WHERE {condition} ORDER BY a.n, a.id
+        """),
+        {"id": value},
+    )
+    return [AttemptRow(*row) for row in rows]
+
+
+def events_of(session: Session, attempt_ids: Sequence[int]) -> list[EventRow]:
+    """What was stored for these attempts, in the order in which it arrived."""
+    rows = session.execute(
+        text("""
+            SELECT attempt_id, kind, source, received_at, verdict FROM call_events
+            WHERE attempt_id = ANY (:ids) ORDER BY id
+        """),
+        {"ids": list(attempt_ids)},
+    )
+    return [EventRow(*row) for row in rows]
+
+
+def responses_of(session: Session, attempt_ids: Sequence[int]) -> list[ResponseRow]:
+    """What was pressed during these attempts, in order."""
+    rows = session.execute(
+        text("""
+            SELECT attempt_id, digit, meaning, at FROM responses
+            WHERE attempt_id = ANY (:ids) ORDER BY at, id
+        """),
+        {"ids": list(attempt_ids)},
+    )
+    return [ResponseRow(*row) for row in rows]
+
+
+def read_log(
+    session: Session, before: int | None, limit: int, *, campaign_id: int | None = None
+) -> list[LogRow]:
+    """Sentences of the log, newest first, older than `before`; of one campaign or of all."""
+    rows = session.execute(
+        text("""
+            SELECT id, at, campaign_id, account_id, sentence FROM campaign_log
+            WHERE (CAST(:before AS bigint) IS NULL OR id < :before)
+              AND (CAST(:campaign AS bigint) IS NULL OR campaign_id = :campaign)
+            ORDER BY id DESC LIMIT :limit
+        """),
+        {"before": before, "limit": limit, "campaign": campaign_id},
+    )
+    return [LogRow(*row) for row in rows]
+
+
+def list_accounts(session: Session) -> list[AccountRow]:
+    """Every account by name."""
+    rows = session.execute(
+        text("""
+            SELECT k.id, k.name, k.provider, k.base_url, k.project_id, k.live, k.status,
+                   k.status_reason, k.cps, k.max_concurrent, k.max_waiting, k.pacing_group,
+                   k.time_scale, k.backoff_until,
+                   ARRAY(SELECT number FROM caller_ids f WHERE f.account_id = k.id ORDER BY f.id),
+                   (SELECT count(*) FROM attempts a WHERE a.account_id = k.id
+                        AND a.status IN ('dialing', 'ringing', 'in_progress'))
+            FROM accounts k ORDER BY k.name
+        """)
+    )
+    return [AccountRow(*row) for row in rows]

@@ -1,0 +1,215 @@
+"""Recalls and look-ups: calls we want back, and calls nobody has told us about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class RecallTarget:
+    """A call to be cancelled at its provider."""
+
+    attempt_id: int
+    account_id: int
+    provider_call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SilentAttempt:
+    """A live attempt that has been silent for too long."""
+
+    id: int
+    recipient_id: int
+    account_id: int
+    campaign_id: int
+    status: str
+    number: str
+    caller_id: str
+    provider_call_id: str | None
+    claimed_at: datetime
+    in_doubt_at: datetime | None
+    empty_lookups: int
+    looked_up_at: datetime | None
+    live: bool
+    time_scale: float
+
+
+def request_recall_of_campaign(
+    session: Session, campaign_id: int, reason: str, now: datetime, *, ringing_too: bool
+) -> list[int]:
+    """Ask for a campaign's unanswered calls back; pause leaves alone what already rings."""
+    return _ids(
+        session.execute(
+            text("""
+                UPDATE attempts
+                SET recall_requested_at = :now, recall_reason = :reason
+                WHERE campaign_id = :campaign AND recall_requested_at IS NULL
+                  AND (status = 'dialing' OR (:ringing_too AND status = 'ringing'))
+                RETURNING id
+            """),
+            {"campaign": campaign_id, "reason": reason, "now": now, "ringing_too": ringing_too},
+        ).all()
+    )
+
+
+def request_recall_of_account(
+    session: Session, account_id: int, reason: str, now: datetime
+) -> list[int]:
+    """Ask for an account's calls back that do not ring yet."""
+    return _ids(
+        session.execute(
+            text("""
+                UPDATE attempts SET recall_requested_at = :now, recall_reason = :reason
+                WHERE account_id = :account AND recall_requested_at IS NULL AND status = 'dialing'
+                RETURNING id
+            """),
+            {"account": account_id, "reason": reason, "now": now},
+        ).all()
+    )
+
+
+def request_recall_of_numbers(
+    session: Session, numbers: Sequence[str], reason: str, now: datetime
+) -> list[int]:
+    """Ask for every unanswered call back whose recipient has one of these numbers."""
+    return _ids(
+        session.execute(
+            text("""
+                UPDATE attempts a SET recall_requested_at = :now, recall_reason = :reason
+                FROM recipients r
+                WHERE r.id = a.recipient_id AND r.numbers && CAST(:numbers AS text[])
+                  AND a.recall_requested_at IS NULL AND a.status IN ('dialing', 'ringing')
+                RETURNING a.id
+            """),
+            {"numbers": list(numbers), "reason": reason, "now": now},
+        ).all()
+    )
+
+
+def _ids(rows: Sequence[object]) -> list[int]:
+    return [row[0] for row in rows]  # type: ignore[index]
+
+
+def recallable(session: Session, ids: Sequence[int]) -> list[RecallTarget]:
+    """Those of the attempts that are to be recalled, are unanswered, and have a call id."""
+    rows = session.execute(
+        text("""
+            SELECT id, account_id, provider_call_id FROM attempts
+            WHERE id = ANY (:ids) AND recall_requested_at IS NOT NULL
+              AND provider_call_id IS NOT NULL
+              AND (status IN ('dialing', 'ringing') OR incident IS NOT NULL)
+        """),
+        {"ids": list(ids)},
+    )
+    return [RecallTarget(*row) for row in rows]
+
+
+def recalls_to_repeat(session: Session, before: datetime, limit: int = 200) -> list[int]:
+    """Live attempts whose recall was last asked for before `before` and has not ended them."""
+    return _ids(
+        session.execute(
+            text("""
+                SELECT id FROM attempts
+                WHERE recall_requested_at IS NOT NULL AND status IN ('dialing', 'ringing')
+                  AND provider_call_id IS NOT NULL
+                  AND coalesce(recalled_at, recall_requested_at) < :before
+                ORDER BY recall_requested_at LIMIT :limit
+            """),
+            {"before": before, "limit": limit},
+        ).all()
+    )
+
+
+def note_recalled(session: Session, ids: Sequence[int], now: datetime) -> None:
+    """The provider was asked just now."""
+    session.execute(
+        text("UPDATE attempts SET recalled_at = :now WHERE id = ANY (:ids)"),
+        {"ids": list(ids), "now": now},
+    )
+
+
+def silent_attempts(
+    session: Session,
+    now: datetime,
+    *,
+    dialing: float,
+    ringing: float,
+    in_progress: float,
+    again: float,
+    limit: int = 100,
+) -> list[SilentAttempt]:
+    """Live attempts silent for longer than their status allows, not looked up within `again`.
+
+    All limits are seconds and are scaled by the account's time scale. An attempt in doubt is due
+    for a look-up at once.
+    """
+    rows = session.execute(
+        text("""
+            SELECT a.id, a.recipient_id, a.account_id, a.campaign_id, a.status, a.number,
+                   f.number, a.provider_call_id, a.claimed_at, a.in_doubt_at, a.empty_lookups,
+                   a.looked_up_at, k.live, k.time_scale
+            FROM attempts a
+            JOIN accounts k ON k.id = a.account_id
+            JOIN caller_ids f ON f.id = a.caller_id_id
+            JOIN campaigns c ON c.id = a.campaign_id
+            WHERE a.status IN ('dialing', 'ringing', 'in_progress')
+              AND (a.looked_up_at IS NULL
+                   OR a.looked_up_at < :now - make_interval(secs => :again * k.time_scale))
+              AND (a.in_doubt_at IS NOT NULL OR CASE a.status
+                WHEN 'dialing' THEN a.claimed_at < :now
+                    - make_interval(secs => :dialing * k.time_scale + 2)
+                WHEN 'ringing' THEN coalesce(a.ringing_at, a.claimed_at) < :now
+                    - make_interval(secs => (:ringing + c.ring_timeout) * k.time_scale + 2)
+                ELSE coalesce(a.answered_at, a.claimed_at) < :now
+                    - make_interval(secs => :in_progress * k.time_scale + 2) END)
+            ORDER BY a.looked_up_at NULLS FIRST, a.id LIMIT :limit
+        """),
+        {
+            "now": now,
+            "dialing": dialing,
+            "ringing": ringing,
+            "in_progress": in_progress,
+            "again": again,
+            "limit": limit,
+        },
+    )
+    return [SilentAttempt(*row) for row in rows]
+
+
+def note_lookup(session: Session, attempt_id: int, now: datetime, *, empty: bool) -> int:
+    """Remember that we looked; returns how many look-ups in a row found nothing."""
+    return int(
+        session.execute(
+            text("""
+                UPDATE attempts
+                SET looked_up_at = :now,
+                    empty_lookups = CASE WHEN :empty THEN empty_lookups + 1 ELSE 0 END
+                WHERE id = :id RETURNING empty_lookups
+            """),
+            {"id": attempt_id, "now": now, "empty": empty},
+        ).scalar_one()
+    )
+
+
+def note_lookup_failed(session: Session, attempt_id: int, now: datetime) -> None:
+    """We asked and got no answer: nothing was learnt, so nothing is counted."""
+    session.execute(
+        text("UPDATE attempts SET looked_up_at = :now WHERE id = :id"),
+        {"id": attempt_id, "now": now},
+    )
+
+
+def known_call_ids(session: Session, account_id: int, number: str, since: datetime) -> list[str]:
+    """Call ids of other attempts on the number: a look-up must never adopt one of these."""
+    rows = session.execute(
+        text("""
+            SELECT provider_call_id FROM attempts
+            WHERE account_id = :account AND number = :number AND provider_call_id IS NOT NULL
+              AND slot_at > :since
+        """),
+        {"account": account_id, "number": number, "since": since},
+    )
+    return [row[0] for row in rows]

@@ -1,0 +1,296 @@
+"""Recipients: read when due, and always sent away with a time or a reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class DueRecipient:
+    """A pending recipient whose time has come, locked by the tick that read it."""
+
+    id: int
+    numbers: list[str]
+    number_index: int
+    zone_key: int
+    deadline_at: datetime | None
+    attempts_spent: int
+    cancels_in_row: int
+
+    @property
+    def number(self) -> str:
+        """The number to be dialled next."""
+        return self.numbers[self.number_index]
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a recipient: pending again at `at`, or parked for good with a reason."""
+
+    recipient_id: int
+    status: str
+    reason: str
+    at: datetime | None = None
+    count_cancel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientOutcomeRow:
+    """A recipient with its campaign's and account's rules, as outcomes need them."""
+
+    id: int
+    campaign_id: int
+    status: str
+    numbers: list[str]
+    number_index: int
+    zone: str | None
+    deadline_at: datetime | None
+    cancels_in_row: int
+    retry_policy: dict[str, object]
+    windows: dict[str, object]
+    rule_set: str
+    time_scale: float
+    backoff_until: datetime | None
+    opted_out: bool
+
+
+def due_recipients(
+    session: Session,
+    campaign_id: int,
+    zone_keys: Sequence[int],
+    now: datetime,
+    *,
+    retry: bool,
+    limit: int,
+    skip: Sequence[int] = (),
+) -> list[DueRecipient]:
+    """Lock up to `limit` due recipients, earliest first, asking the index once per open zone key.
+
+    `skip` are those this tick has read before.
+
+    The inner reads take only ids; the lock re-checks the status, and what another transaction
+    holds is skipped.
+    """
+    rows = session.execute(
+        text("""
+            SELECT r.id, r.numbers, r.number_index, r.zone_key, r.deadline_at, r.attempts_spent,
+                   r.cancels_in_row
+            FROM recipients r
+            WHERE r.status = 'pending' AND r.id IN (
+                SELECT due.id FROM unnest(CAST(:keys AS integer[])) AS open (zone_key)
+                CROSS JOIN LATERAL (
+                    SELECT id, next_attempt_at FROM recipients
+                    WHERE campaign_id = :campaign AND zone_key = open.zone_key AND retry = :retry
+                      AND status = 'pending' AND next_attempt_at <= :now
+                      AND id <> ALL (CAST(:skip AS bigint[]))
+                    ORDER BY next_attempt_at LIMIT :limit
+                ) due
+                ORDER BY due.next_attempt_at LIMIT :limit
+            )
+            ORDER BY r.next_attempt_at
+            FOR UPDATE SKIP LOCKED
+        """),
+        {
+            "keys": list(zone_keys),
+            "campaign": campaign_id,
+            "retry": retry,
+            "now": now,
+            "limit": limit,
+            "skip": list(skip),
+        },
+    )
+    return [DueRecipient(*row) for row in rows]
+
+
+def settle_recipients(session: Session, fates: Sequence[Fate], now: datetime) -> None:
+    """Give each recipient its fate in one statement."""
+    if not fates:
+        return
+    session.execute(
+        text("""
+            UPDATE recipients r
+            SET status = f.status, reason = f.reason, next_attempt_at = f.at, updated_at = :now,
+                cancels_in_row = CASE WHEN f.count_cancel THEN r.cancels_in_row + 1
+                                      ELSE r.cancels_in_row END
+            FROM unnest(CAST(:ids AS bigint[]), CAST(:statuses AS text[]),
+                        CAST(:reasons AS text[]), CAST(:ats AS timestamptz[]),
+                        CAST(:counts AS boolean[])) AS f (id, status, reason, at, count_cancel)
+            WHERE r.id = f.id
+        """),
+        {
+            "ids": [f.recipient_id for f in fates],
+            "statuses": [f.status for f in fates],
+            "reasons": [f.reason for f in fates],
+            "ats": [f.at for f in fates],
+            "counts": [f.count_cancel for f in fates],
+            "now": now,
+        },
+    )
+
+
+def opted_out_recipients(session: Session, ids: Sequence[int]) -> set[int]:
+    """Those recipients of whose numbers any is opted out: who says stop on one line means it."""
+    rows = session.execute(
+        text("""
+            SELECT r.id FROM recipients r
+            WHERE r.id = ANY (:ids)
+              AND EXISTS (SELECT 1 FROM opt_outs o WHERE o.number = ANY (r.numbers))
+        """),
+        {"ids": list(ids)},
+    )
+    return {row[0] for row in rows}
+
+
+def busy_numbers(session: Session, numbers: Sequence[str]) -> set[str]:
+    """Those numbers that a live attempt holds right now."""
+    rows = session.execute(
+        text("SELECT number FROM attempt_numbers WHERE number = ANY (:numbers) AND live"),
+        {"numbers": list(numbers)},
+    )
+    return {row[0] for row in rows}
+
+
+def last_calls_to(session: Session, numbers: Sequence[str]) -> dict[str, datetime]:
+    """When each number's last counted call ended, over all campaigns."""
+    rows = session.execute(
+        text("""
+            SELECT n.number, last.ended_at
+            FROM unnest(CAST(:numbers AS text[])) AS n (number)
+            CROSS JOIN LATERAL (
+                SELECT ended_at FROM attempts a
+                WHERE a.number = n.number AND a.status = 'ended' AND a.spent
+                ORDER BY a.ended_at DESC LIMIT 1
+            ) last
+        """),
+        {"numbers": list(numbers)},
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def attempts_in_last_day(
+    session: Session, ids: Sequence[int], since: datetime
+) -> dict[int, tuple[int, datetime]]:
+    """Per recipient, how many counted attempts began since `since`, and when the first did."""
+    rows = session.execute(
+        text("""
+            SELECT recipient_id, count(*), min(claimed_at) FROM attempts
+            WHERE recipient_id = ANY (:ids) AND spent AND claimed_at >= :since
+            GROUP BY recipient_id
+        """),
+        {"ids": list(ids), "since": since},
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def recipients_for_outcome(session: Session, ids: Sequence[int]) -> list[RecipientOutcomeRow]:
+    """Recipients, locked, with the rules that decide what happens to them next."""
+    rows = session.execute(
+        text("""
+            SELECT r.id, r.campaign_id, r.status, r.numbers, r.number_index, r.zone, r.deadline_at,
+                   r.cancels_in_row, c.retry_policy, c.windows, c.rule_set, k.time_scale,
+                   k.backoff_until,
+                   EXISTS (SELECT 1 FROM opt_outs o WHERE o.number = ANY (r.numbers))
+            FROM recipients r
+            JOIN campaigns c ON c.id = r.campaign_id
+            JOIN accounts k ON k.id = c.account_id
+            WHERE r.id = ANY (:ids)
+            ORDER BY r.id
+            FOR UPDATE OF r
+        """),
+        {"ids": list(ids)},
+    )
+    return [RecipientOutcomeRow(*row) for row in rows]
+
+
+def settle_outcome(
+    session: Session,
+    fate: Fate,
+    now: datetime,
+    *,
+    number_index: int,
+    numbers: Sequence[str],
+    zone_key: int | None,
+    attempts_spent: int,
+) -> None:
+    """Write the outcome of an attempt that made a call; a call breaks a row of cancels."""
+    session.execute(
+        text("""
+            UPDATE recipients
+            SET status = :status, reason = :reason, next_attempt_at = :at, updated_at = :now,
+                number_index = :number_index, numbers = CAST(:numbers AS text[]),
+                zone_key = coalesce(:zone_key, zone_key), attempts_spent = :spent,
+                cancels_in_row = 0
+            WHERE id = :id
+        """),
+        {
+            "id": fate.recipient_id,
+            "status": fate.status,
+            "reason": fate.reason,
+            "at": fate.at,
+            "now": now,
+            "number_index": number_index,
+            "numbers": list(numbers),
+            "zone_key": zone_key,
+            "spent": attempts_spent,
+        },
+    )
+
+
+def expire_overdue_recipients(session: Session, now: datetime, limit: int = 5000) -> int:
+    """Expire pending recipients of any campaign whose deadline has passed; returns how many."""
+    result = session.execute(
+        text("""
+            WITH overdue AS (
+                SELECT id FROM recipients
+                WHERE status = 'pending' AND deadline_at <= :now
+                ORDER BY deadline_at LIMIT :limit FOR UPDATE SKIP LOCKED
+            )
+            UPDATE recipients r SET status = 'expired', reason = 'deadline passed',
+                next_attempt_at = NULL, updated_at = :now
+            FROM overdue WHERE r.id = overdue.id
+            RETURNING r.id
+        """),
+        {"now": now, "limit": limit},
+    )
+    return len(result.all())
+
+
+def block_pending_recipients(session: Session, campaign_id: int, now: datetime) -> int:
+    """Mark a campaign's pending recipients whose number is opted out; returns how many."""
+    result = session.execute(
+        text("""
+            UPDATE recipients r SET status = 'blocked', reason = 'opted out',
+                next_attempt_at = NULL, updated_at = :now
+            WHERE r.campaign_id = :campaign AND r.status = 'pending'
+              AND EXISTS (SELECT 1 FROM opt_outs o WHERE o.number = ANY (r.numbers))
+            RETURNING r.id
+        """),
+        {"campaign": campaign_id, "now": now},
+    )
+    return len(result.all())
+
+
+def zone_sets(session: Session) -> dict[int, tuple[str, ...]]:
+    """Every zone key with the set of zones it stands for."""
+    rows = session.execute(text("SELECT id, zones FROM zone_keys"))
+    return {row[0]: tuple(row[1]) for row in rows}
+
+
+def zone_key_for(session: Session, zones: Sequence[str]) -> int:
+    """The key of a set of zones, made when it is new."""
+    wanted = {"zones": sorted(set(zones))}
+    found = session.execute(
+        text("SELECT id FROM zone_keys WHERE zones = CAST(:zones AS text[])"), wanted
+    ).scalar_one_or_none()
+    if found is None:
+        found = session.execute(
+            text("""
+                INSERT INTO zone_keys (zones) VALUES (CAST(:zones AS text[]))
+                ON CONFLICT (zones) DO UPDATE SET zones = EXCLUDED.zones RETURNING id
+            """),
+            wanted,
+        ).scalar_one()
+    return int(found)

@@ -1,0 +1,173 @@
+"""Sweepers: each repairs one kind of silence, and may run twice or not at all without harm.
+
+They run in the leading scheduler. Look-ups ask the provider outside any transaction.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from campaigns.calls import CallEvent, LookupQuery, LookupResult, LookupState
+from campaigns.db import database_now, transaction
+from campaigns.lifecycle import LIVE, AttemptStatus
+from campaigns.outcomes import release_cancelled
+from campaigns.provisioning import Carrier
+from campaigns.recording import apply_event, end_without_word
+from campaigns.store import attempts, events, recalls, recipients
+from campaigns.store.attempts import LockedAttempt
+from campaigns.store.recalls import SilentAttempt
+
+log = logging.getLogger(__name__)
+
+# Seconds of silence after which the provider is asked, per status; scaled by the account's time
+# scale. Ringing is counted from the ring time-out on.
+SILENT_DIALING = 60.0
+SILENT_RINGING = 60.0
+SILENT_IN_PROGRESS = 420.0  # the longest call, 300 s, and two minutes
+LOOK_AGAIN = 60.0
+# An attempt in doubt is given up as never placed only by this many look-ups in a row that found
+# nothing, after the quarantine, each at least LOOK_AGAIN after the one before.
+EMPTY_LOOKUPS = 2
+# No quarantine on a live account is shorter: a provider's queue and its listings lag.
+LIVE_QUARANTINE = 900.0
+# After this long without any word the call counts as made and its end as unknown.
+GIVE_UP = 86400.0
+# Events are applied by the request that brought them; older ones were left behind by a crash.
+LEFTOVER_SECONDS = 2.0
+RECALL_AGAIN_SECONDS = 2.0
+
+CarrierOf = Callable[[int], Carrier]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRules:
+    """The sweepers' settings. `quarantine` is seconds, before scaling."""
+
+    quarantine: float = LIVE_QUARANTINE
+
+
+def apply_leftover_events(engine: Engine) -> list[int]:
+    """Apply events that were stored but not applied; returns attempts to be recalled."""
+    with transaction(engine) as session:
+        before = database_now(session) - timedelta(seconds=LEFTOVER_SECONDS)
+        leftover = events.leftover_events(session, before)
+    wanted_back: list[int] = []
+    for event_id in leftover:
+        with transaction(engine) as session:
+            follow = apply_event(session, event_id, database_now(session))
+        wanted_back += follow.recall
+    return wanted_back
+
+
+def recalls_due(engine: Engine) -> list[int]:
+    """Attempts whose recall has to be asked for again."""
+    with transaction(engine) as session:
+        now = database_now(session)
+        return recalls.recalls_to_repeat(session, now - timedelta(seconds=RECALL_AGAIN_SECONDS))
+
+
+def expire_deadlines(engine: Engine) -> int:
+    """Expire whoever waits past their deadline, in open and in closed hours alike."""
+    with transaction(engine) as session:
+        return recipients.expire_overdue_recipients(session, database_now(session))
+
+
+def look_up_silent_attempts(engine: Engine, carrier_of: CarrierOf, rules: SweepRules) -> int:
+    """Ask the providers about attempts that have been silent for too long; returns how many.
+
+    A provider that does not answer is not asked again in this round.
+    """
+    with transaction(engine) as session:
+        silent = recalls.silent_attempts(
+            session,
+            database_now(session),
+            dialing=SILENT_DIALING,
+            ringing=SILENT_RINGING,
+            in_progress=SILENT_IN_PROGRESS,
+            again=LOOK_AGAIN,
+        )
+    unreachable: set[int] = set()
+    for one in silent:
+        if one.account_id in unreachable:
+            continue
+        result = _ask(engine, carrier_of, one)
+        if result.state is LookupState.UNREACHABLE:
+            unreachable.add(one.account_id)
+        log.info("look-up attempt=%d found=%s %s", one.id, result.state, result.detail)
+        _learn(engine, one, result, rules)
+    return len(silent)
+
+
+def _ask(engine: Engine, carrier_of: CarrierOf, one: SilentAttempt) -> LookupResult:
+    with transaction(engine) as session:
+        since = one.claimed_at - timedelta(days=1)
+        known = recalls.known_call_ids(session, one.account_id, one.number, since)
+    query = LookupQuery(
+        provider_call_id=one.provider_call_id,
+        to=one.number,
+        caller_id=one.caller_id,
+        posted_at=one.claimed_at,
+        known_call_ids=known,
+    )
+    return carrier_of(one.account_id).provider.look_up(query)
+
+
+def _learn(engine: Engine, one: SilentAttempt, result: LookupResult, rules: SweepRules) -> None:
+    """Apply what was found; draw the consequence of having found nothing for long enough."""
+    if result.event is not None:
+        _apply_found(engine, one, result.event)
+    with transaction(engine) as session:
+        now = database_now(session)
+        if result.state is LookupState.UNREACHABLE:
+            recalls.note_lookup_failed(session, one.id, now)
+            empties = 0
+        else:
+            over = now - one.claimed_at >= quarantine_of(one, rules)
+            nothing = result.state in (LookupState.ABSENT, LookupState.AMBIGUOUS)
+            empties = recalls.note_lookup(session, one.id, now, empty=over and nothing)
+        _conclude_silence(session, one, result, empties, now)
+
+
+def _apply_found(engine: Engine, one: SilentAttempt, event: CallEvent) -> None:
+    """The provider's own word goes the same road as a webhook's: stored, then applied."""
+    with transaction(engine) as session:
+        event_id = events.store_event(session, one.id, event, "", "look-up")
+    if event_id is not None:
+        with transaction(engine) as session:
+            apply_event(session, event_id, database_now(session))
+
+
+def quarantine_of(one: SilentAttempt, rules: SweepRules) -> timedelta:
+    """How long an attempt in doubt holds its number before it may be declared not placed."""
+    if one.live:
+        return timedelta(seconds=max(rules.quarantine, LIVE_QUARANTINE))
+    return timedelta(seconds=rules.quarantine * one.time_scale)
+
+
+def _conclude_silence(
+    session: Session, one: SilentAttempt, result: LookupResult, empties: int, now: datetime
+) -> None:
+    attempt = attempts.lock_attempt(session, one.id)
+    if attempt is None or attempt.status not in LIVE:
+        return
+    endless = now - one.claimed_at >= timedelta(seconds=GIVE_UP * one.time_scale)
+    ended_somehow = result.state is LookupState.ENDED and attempt.in_doubt_at is not None
+    if empties >= EMPTY_LOOKUPS and _never_placed(attempt, result):
+        cancelled = attempts.cancel_claimed_attempts(session, [one.id], None, "not_placed", now)
+        release_cancelled(session, cancelled, now)
+    elif empties >= EMPTY_LOOKUPS or endless or ended_somehow:
+        end_without_word(session, attempt, now)
+
+
+def _never_placed(attempt: LockedAttempt, result: LookupResult) -> bool:
+    """Whether nothing at all speaks for a call: no id, no event, no listing that might be ours."""
+    return (
+        result.state is LookupState.ABSENT
+        and attempt.status is AttemptStatus.DIALING
+        and attempt.provider_call_id is None
+        and attempt.accepted_at is None
+    )

@@ -1,0 +1,103 @@
+"""The installation's secret, and what is derived from it: signed tokens, encrypted credentials."""
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from campaigns.config import Settings, settings
+from campaigns.errors import NotConfigured, NotFound
+
+SECRET_FILE = "secret_key"
+MINIMUM_LENGTH = 32
+
+
+def secret_of(config: Settings) -> str:
+    """The secret: from OUTDIAL_SECRET_KEY, else from the data directory, made there once."""
+    if config.secret_key is not None:
+        value = config.secret_key.get_secret_value()
+        if len(value) < MINIMUM_LENGTH:
+            raise NotConfigured(
+                f"OUTDIAL_SECRET_KEY has {len(value)} characters; it needs {MINIMUM_LENGTH}."
+            )
+        return value
+    path = config.data_dir / SECRET_FILE
+    if not path.exists():
+        _create(path)
+    return path.read_text().strip()
+
+
+def _create(path: Path) -> None:
+    """Write a new secret so that of two processes starting together exactly one wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_urlsafe(48))
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # the other process was first, and its secret is the one that counts
+    finally:
+        draft.unlink()
+
+
+def _derive(secret: str, purpose: str) -> bytes:
+    return HKDF(hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(
+        secret.encode()
+    )
+
+
+class Vault:
+    """Signs and encrypts with keys derived from one secret, a different key per purpose."""
+
+    def __init__(self, secret: str) -> None:
+        self._fernet = Fernet(base64.urlsafe_b64encode(_derive(secret, "credentials")))
+        self._attempts = URLSafeSerializer(
+            _derive(secret, "attempt-tokens"),
+            salt="attempt",
+            signer_kwargs={"digest_method": hashlib.sha256},
+        )
+        self.instance = hashlib.sha256(_derive(secret, "instance")).hexdigest()[:16]
+
+    def attempt_token(self, attempt_id: int) -> str:
+        """The unguessable name of one attempt in the URLs a provider calls."""
+        return str(self._attempts.dumps(attempt_id))
+
+    def attempt_of(self, token: str) -> int:
+        """The attempt a token names; raises `NotFound` for anything we did not sign."""
+        try:
+            value = self._attempts.loads(token[:200])
+        except BadSignature as error:
+            raise NotFound("There is nothing at this address.") from error
+        if not isinstance(value, int):
+            raise NotFound("There is nothing at this address.")
+        return value
+
+    def encrypt(self, values: dict[str, str]) -> bytes:
+        """Encrypt an account's secrets for the database."""
+        return self._fernet.encrypt(json.dumps(values).encode())
+
+    def decrypt(self, sealed: bytes) -> dict[str, str]:
+        """The secrets of an account; raises `NotConfigured` when the secret key is another one."""
+        try:
+            opened = json.loads(self._fernet.decrypt(sealed))
+        except InvalidToken as error:
+            raise NotConfigured(
+                "The account's credentials were encrypted under another OUTDIAL_SECRET_KEY. "
+                "Nothing was changed; set the former key, or enter the credentials again."
+            ) from error
+        return {str(name): str(value) for name, value in opened.items()}
+
+
+@lru_cache(maxsize=1)
+def vault() -> Vault:
+    """This process's vault."""
+    return Vault(secret_of(settings()))

@@ -1,0 +1,1 @@
+"""The web process: provider callbacks, call-flow documents, the REST API, pages and health."""

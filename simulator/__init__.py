@@ -1,0 +1,1 @@
+"""A telephone carrier on loopback: it speaks the providers' wire formats and keeps its books."""

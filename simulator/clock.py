@@ -1,0 +1,43 @@
+"""Wall clock, monotonic clock and the scale that shortens calls."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One moment on both clocks: `wall` is aware UTC, `ticks` are monotonic seconds."""
+
+    wall: datetime
+    ticks: float
+
+    @classmethod
+    def now(cls) -> "Instant":
+        return cls(datetime.now(UTC), time.monotonic())
+
+    def iso(self) -> str:
+        return iso(self.wall)
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 with microseconds and offset, so that texts sort like the moments they name."""
+    return moment.isoformat(timespec="microseconds")
+
+
+class Clock:
+    """Turns seconds in the life of a call into real seconds.
+
+    Only what people and telephones do is scaled. Network time-outs, the dial rate and every knob
+    given in seconds are real seconds, since they meet a product that runs on real time.
+    """
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def real(self, seconds: float) -> float:
+        return max(0.0, seconds) * self.scale
+
+    async def pass_time(self, seconds: float) -> None:
+        await asyncio.sleep(self.real(seconds))

@@ -1,0 +1,1 @@
+"""SWML: documents as data, and what executing them does to a call."""

@@ -1,0 +1,1 @@
+"""When things run: the Celery application and its tasks, and the scheduler process."""

@@ -1,0 +1,198 @@
+"""The scheduler: `python -m workers.scheduler`. Any number may run; the one with the lease leads.
+
+APScheduler is only the metronome (memory store, this process alone): what is due, and who leads,
+stands in the database. A job that is late runs late rather than not at all.
+"""
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import SQLAlchemyError
+
+from campaigns import campaigning, hints, logs, sweeping
+from campaigns.config import Settings, settings
+from campaigns.db import database_now, engine_for, transaction
+from campaigns.dispatcher import Leadership, OpenHours, TickReport, TickRules, tick
+from campaigns.hints import HintPublisher
+from campaigns.links import public_url_of
+from campaigns.local.owner import exit_with_owner
+from campaigns.provisioning import Carriers
+from campaigns.publicity import probe_public_url
+from campaigns.store import dispatch, imports
+from campaigns.vault import vault
+
+log = logging.getLogger(__name__)
+
+PROBE_SECONDS = 2.0
+SWEEP_SECONDS = 0.5
+LOOK_UP_SECONDS = 1.0
+IMPORT_SECONDS = 5.0
+
+
+class SchedulerProcess:
+    """One scheduler: ticks and sweeps while it leads, waits for the lease while it does not."""
+
+    def __init__(self, config: Settings) -> None:
+        self._config = config
+        self._name = f"scheduler:{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._engine = engine_for(
+            str(config.database_url), pool_size=8, application_name="outdial-scheduler"
+        )
+        self._public_url = public_url_of(config)
+        self._carriers = Carriers(self._engine, vault(), self._public_url)
+        self._hints = HintPublisher(config.broker_url or str(config.redis_url))
+        self._hours = OpenHours()
+        self._leadership: Leadership | None = None
+        self._blocked: str | None = None
+        self._rules = TickRules(
+            lookahead=config.lookahead,
+            slot_grace=config.slot_grace,
+            heartbeat_limit=config.heartbeat_limit,
+            lease=config.lease,
+            live_allowed=config.live_dialling,
+        )
+        self._sweep_rules = sweeping.SweepRules(quarantine=config.quarantine)
+
+    def run(self, stopped: threading.Event) -> None:
+        """Beat until `stopped`, then hand the lease back."""
+        clock = BackgroundScheduler(timezone="UTC")
+        for job, seconds in (
+            (self.tick, self._config.tick_interval),
+            (self._leading(self.probe), PROBE_SECONDS),
+            (self._leading(self.sweep), SWEEP_SECONDS),
+            (self._leading(self.look_up), LOOK_UP_SECONDS),
+            (self._leading(self.hint_imports), IMPORT_SECONDS),
+        ):
+            clock.add_job(
+                self._guarded(job),
+                "interval",
+                seconds=seconds,
+                coalesce=True,
+                max_instances=1,
+                misfire_grace_time=None,
+            )
+        clock.start()
+        stopped.wait()
+        clock.shutdown(wait=True)
+        self._leave()
+
+    def tick(self) -> None:
+        """Lead or try to; as leader do one tick, commit it, and only then send its hints."""
+        if self._leadership is None and not self._take_lease():
+            return
+        assert self._leadership is not None
+        with transaction(self._engine) as session:
+            report = tick(
+                session,
+                self._leadership,
+                self._rules,
+                database_now(session),
+                self._hours,
+                publish_failing=self._hints.failing,
+            )
+        if not report.leader:
+            log.warning("another scheduler leads now")
+            self._leadership = None
+            return
+        for batch in report.batches:
+            self._hints.dial(batch)
+        self._tell(report)
+
+    def _take_lease(self) -> bool:
+        with transaction(self._engine) as session:
+            term = dispatch.take_lease(session, self._name, self._config.lease)
+        if term is None:
+            return False
+        log.info("this scheduler leads, term %d", term)
+        self._leadership = Leadership(self._name, term)
+        return True
+
+    def _tell(self, report: TickReport) -> None:
+        if report.blocked != self._blocked:
+            self._blocked = report.blocked
+            log.warning("no slots: %s", report.blocked) if report.blocked else log.info("slots")
+
+    def probe(self) -> None:
+        """Whether providers would reach us, written where the tick reads it."""
+        answers, sentence = probe_public_url(self._public_url, vault())
+        with transaction(self._engine) as session:
+            detail = {"url": self._public_url, "sentence": sentence}
+            dispatch.beat(session, "public_url", "public_url", ready=answers, detail=detail)
+
+    def sweep(self) -> None:
+        """Every sweeper that only needs the database, each in its own transaction."""
+        wanted_back = sweeping.apply_leftover_events(self._engine)
+        wanted_back += sweeping.recalls_due(self._engine)
+        sweeping.expire_deadlines(self._engine)
+        with transaction(self._engine) as session:
+            campaigning.start_scheduled_campaigns(session, database_now(session))
+        with transaction(self._engine) as session:
+            wanted_back += campaigning.stop_ended_campaigns(session, database_now(session))
+        with transaction(self._engine) as session:
+            campaigning.complete_drained_campaigns(session, database_now(session))
+        self._hints.recall(wanted_back)
+
+    def look_up(self) -> None:
+        """Ask the providers about silent attempts."""
+        sweeping.look_up_silent_attempts(self._engine, self._carriers.of, self._sweep_rules)
+
+    def hint_imports(self) -> None:
+        """Imports whose hint was lost, or whose worker died, are hinted again."""
+        with transaction(self._engine) as session:
+            waiting = imports.imports_without_a_worker(session, database_now(session))
+        for import_id in waiting:
+            self._hints.send(hints.IMPORT, import_id)
+
+    def _leading(self, job: Callable[[], None]) -> Callable[[], None]:
+        def only_as_leader() -> None:
+            if self._leadership is not None:
+                job()
+
+        return only_as_leader
+
+    @staticmethod
+    def _guarded(job: Callable[[], None]) -> Callable[[], None]:
+        """A database that is away costs this run of the job, not the process."""
+
+        def guarded() -> None:
+            try:
+                job()
+            except SQLAlchemyError as error:
+                log.warning("database trouble: %s: %s", type(error).__name__, error)
+
+        return guarded
+
+    def _leave(self) -> None:
+        self._hints.close()
+        if self._leadership is not None:
+            try:
+                with transaction(self._engine) as session:
+                    dispatch.give_up_lease(session, self._leadership.holder, self._leadership.term)
+            except SQLAlchemyError as error:
+                log.warning("the lease could not be given up: %s", type(error).__name__)
+        self._engine.dispose()
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    exit_with_owner()
+    logs.configure(settings().log_level, "scheduler")
+    stopped = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    SchedulerProcess(settings()).run(stopped)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""The tasks: thin, given ids only, and safe to lose, repeat and reorder."""
+
+from celery import shared_task
+
+from campaigns import hints, recalling
+from workers.process import dial_process, import_process
+
+
+@shared_task(name=hints.DIAL)
+def dial(attempt_ids: list[int]) -> None:
+    """These attempts have slots soon."""
+    dial_process().dialer.run_batch(attempt_ids)
+
+
+@shared_task(name=hints.RECALL)
+def recall(attempt_ids: list[int]) -> None:
+    """These attempts' calls are wanted back."""
+    process = dial_process()
+    recalling.recall(process.engine, attempt_ids, process.carriers.of)
+
+
+@shared_task(name=hints.IMPORT)
+def import_file(import_id: int) -> None:
+    """A file waits to be imported."""
+    import_process().run(import_id)
