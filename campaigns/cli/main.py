@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from campaigns.cli import processes
+from campaigns.cli import demo, processes
 from campaigns.errors import OutdialError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options"
     processes.simulator
 )
 app.command()(processes.migrate)
+app.command()(demo.demo)
 
 
 def main() -> None:

@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 
 from campaigns import migrations, samples
-from campaigns.cli.stack import LocalStack, StackPlan
 from campaigns.config import Settings, settings
 from campaigns.db import engine_for, transaction
 from campaigns.local import ChildSpec, ServerUrls, Supervisor, embedded_servers
+from campaigns.stack import LocalStack, StackPlan
 from campaigns.vault import Vault, secret_of
 
 console = Console()

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -66,9 +65,9 @@ def load(
 
 
 def _reminder_rule(campaign: ImportingCampaign) -> ReminderRule | None:
-    if campaign.kind != "reminder":
+    rule = campaign.reminder
+    if campaign.kind != "reminder" or rule is None:
         return None
-    rule: dict[str, Any] = campaign.reminder or {}
     return ReminderRule(offset=float(rule["offset"]), deadline=float(rule.get("deadline", 0)))
 
 
@@ -94,11 +93,32 @@ def _batches(source: RowSource) -> Iterator[list[Row | BadRow]]:
     yield batch
 
 
+class _ZoneKeys:
+    """Keys of zone sets, each asked for once.
+
+    A new key is committed at once, on a connection of its own: inside the import's long
+    transaction it would make everybody else who needs that key wait for the whole file.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[tuple[str, ...], int] = {}
+
+    def key_of(self, zones: tuple[str, ...]) -> int | None:
+        """The key of a set of zones; `None` when they are unknown."""
+        if not zones:
+            return None
+        if zones not in self._known:
+            with transaction(self._engine) as session:
+                self._known[zones] = recipients.zone_key_for(session, zones)
+        return self._known[zones]
+
+
 class _Stage:
     """Where rows wait for the set-based statements, each as a recipient or as a reject."""
 
     def __init__(
-        self, work: Session, import_id: int, reader: RowReader, zone_keys: "_ZoneKeys"
+        self, work: Session, import_id: int, reader: RowReader, zone_keys: _ZoneKeys
     ) -> None:
         self._work = work
         self._import_id = import_id
@@ -141,24 +161,3 @@ class _Stage:
             appointment_at=verdict.appointment_at,
             row=kept_text(row.text),
         )
-
-
-class _ZoneKeys:
-    """Keys of zone sets, each asked for once.
-
-    A new key is committed at once, on a connection of its own: inside the import's long
-    transaction it would make everybody else who needs that key wait for the whole file.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._known: dict[tuple[str, ...], int] = {}
-
-    def key_of(self, zones: tuple[str, ...]) -> int | None:
-        """The key of a set of zones; `None` when they are unknown."""
-        if not zones:
-            return None
-        if zones not in self._known:
-            with transaction(self._engine) as session:
-                self._known[zones] = recipients.zone_key_for(session, zones)
-        return self._known[zones]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from campaigns.compliance import zones_of
+from campaigns.compliance import zone_named, zones_of
 from campaigns.errors import InvalidInput, NotAPhoneNumber
 from campaigns.importing.mapping import Mapping
 from campaigns.lifecycle import RecipientStatus
@@ -60,6 +60,7 @@ class RowReader:
         self._phones = [mapping.headers.index(header) for header in mapping.phone_columns]
         self._zone = mapping.position(mapping.zone_column)
         self._appointment = mapping.position(mapping.appointment_column)
+        self._format = mapping.date_format or ""
         self._time = mapping.position(mapping.time_column)
         self._name = None if "name" in mapping.fields else mapping.position(mapping.name_column)
 
@@ -139,38 +140,48 @@ class RowReader:
         return (zones[0] if given else None), zones
 
     def _appointment_of(self, cells: Sequence[str], zones: tuple[str, ...]) -> datetime:
-        """The instant of the appointment; refused unless every zone it may be in agrees on it."""
+        """The instant of the appointment, refused unless one hour can be told for it.
+
+        Where zones differ on it, it would be planned, or spoken, an hour off for somebody.
+        """
         text = self._appointment_text(cells)
         if not text:
             raise _Refusal("no_appointment", "The row has no appointment.")
-        code = self._mapping.date_format or ""
         own = self._mapping.appointment_zone
+        written_in = (own,) if own else zones or (None,)
         try:
-            instants = {
-                parse_appointment(text, code, zone)
-                for zone in ((own,) if own else zones or (None,))
-            }
+            instants = {parse_appointment(text, self._format, zone) for zone in written_in}
         except InvalidInput as problem:
             raise _Refusal("bad_appointment", str(problem)) from None
-        if len(instants) > 1:
+        instant = instants.pop()
+        if instants or (not own and len(_wall_times(instant, zones)) > 1):
             raise _Refusal(
                 "time_zone_needed",
-                f"The appointment has no UTC offset, and the number may be in {len(zones)} time "
-                "zones that differ on it. Add a time zone column, or say in which zone "
-                "appointments are written.",
+                f"The number may be in {len(zones)} time zones that differ on the appointment. Add "
+                "a time zone column, or say in which zone appointments are written.",
             )
-        return instants.pop()
+        return instant
 
     def _appointment_text(self, cells: Sequence[str]) -> str:
         date = cells[self._appointment].strip() if self._appointment is not None else ""
         return f"{date} {cells[self._time].strip()}" if date and self._time is not None else date
 
     def _fields(self, cells: Sequence[str]) -> dict[str, str]:
-        """Every column as a variable; the name column also as `name`, whatever its header is."""
+        """Every column as a variable; the name column also as `name`, whatever its header is.
+
+        A zone that was named for all appointments is one too, as `appointment_zone`.
+        """
         fields = dict(zip(self._mapping.fields, map(str.strip, cells), strict=True))
         if self._name is not None:
             fields["name"] = cells[self._name].strip()
+        if self._rule and self._mapping.appointment_zone:
+            fields["appointment_zone"] = self._mapping.appointment_zone  # to say the time in
         return fields
+
+
+def _wall_times(instant: datetime, zones: tuple[str, ...]) -> set[datetime]:
+    """What clocks show at `instant` in each zone."""
+    return {instant.astimezone(zone_named(zone)).replace(tzinfo=None) for zone in zones}
 
 
 def dedupe_key(number: str, appointment: datetime | None) -> str:

@@ -115,11 +115,11 @@ def _let_pass(directory: Path, account: Account) -> None:
     mode = stat.S_IMODE(directory.stat().st_mode)
     try:
         entries = _acl(directory, mode)
-        if not entries.get((_USER, account.uid), 0) & 1:
-            entries[_USER, account.uid] = entries.get((_USER, account.uid), 0) | 1
-            entries[_MASK, _NO_ID] = entries.get((_MASK, _NO_ID), (mode >> 3) & 7) | 1
-            packed = (struct.pack("<HHI", t, p, i) for (t, i), p in sorted(entries.items()))
-            os.setxattr(directory, _ACL, struct.pack("<I", 2) + b"".join(packed))
+        # A later chmod also narrows the mask, which would leave our entry without effect.
+        for needed, otherwise in (((_USER, account.uid), 0), ((_MASK, _NO_ID), mode >> 3 & 7)):
+            entries[needed] = entries.get(needed, otherwise) | 1
+        packed = (struct.pack("<HHI", t, p, i) for (t, i), p in sorted(entries.items()))
+        os.setxattr(directory, _ACL, struct.pack("<I", 2) + b"".join(packed))
     except (OSError, AttributeError):  # no such lists on this file system or operating system
         directory.chmod(mode | stat.S_IXOTH)
 

@@ -134,7 +134,7 @@ class Postgres:
             account = accounts.server_account(self.pgdata)
             self._prepare(account)
             self._create(account, lock_fd)
-            self._clear_remains()
+            self._clear_remains(socket_dir)
             self._start(account, socket_dir)
         else:
             self._await_ready(None)
@@ -163,8 +163,13 @@ class Postgres:
             return
         accounts.make_reachable(self.home, account)
         accounts.make_reachable(programs(), account)
-        if not accounts.may_run(programs() / "postgres", account):
-            accounts.open_to_all(programs().parent)
+        if accounts.may_run(programs() / "initdb", account):
+            return
+        package = programs().parents[1]
+        for part in (programs().parent, package.with_name(f"{package.name}.libs")):
+            if part.exists():
+                accounts.make_reachable(part, account)
+                accounts.open_to_all(part)
 
     def _create(self, account: Account | None, lock_fd: int) -> None:
         """Create the cluster under another name and rename it when it is complete, so that an
@@ -213,14 +218,16 @@ class Postgres:
         if done.returncode:
             raise self._failure("PostgreSQL's data directory cannot be created")
 
-    def _clear_remains(self) -> None:
-        """After a server was killed its sessions end by themselves within moments. A pid file
-        whose number now belongs to another program would forbid the start, so it goes."""
-        if not self._pid_file():
-            return
-        if not wait_for(lambda: not self._sessions(), 10.0):
+    def _clear_remains(self, socket_dir: Path) -> None:
+        """Remove the lock files of a killed server, once its sessions have ended (moments).
+
+        PostgreSQL would refuse to start while the number in them belongs to any process, be it
+        another program or the killed server's own zombie.
+        """
+        if self._pid_file() and not wait_for(lambda: not self._sessions(), 10.0):
             raise self._failure(f"Processes of a killed server remain: {self._sessions()}")
         (self.pgdata / "postmaster.pid").unlink(missing_ok=True)
+        (socket_dir / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
 
     def _sessions(self) -> list[int]:
         found = psutil.process_iter(["pid", "cwd", "status"])

@@ -143,6 +143,7 @@ class RedisServer:
         where = self.home / "redis"
         where.mkdir(mode=0o700, exist_ok=True)
         accounts.give(where, account)
+        accounts.make_reachable(self.home, account)
         path = where / "redis.conf"
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:

@@ -161,9 +161,7 @@ _ATTEMPT_COLUMNS = ", ".join(
 
 def find_campaign(session: Session, campaign_id: int) -> CampaignRow | None:
     """One campaign."""
-    row = session.execute(
-        text(f"{_CAMPAIGN} WHERE c.id = :id"), {"id": campaign_id}
-    ).one_or_none()
+    row = session.execute(text(f"{_CAMPAIGN} WHERE c.id = :id"), {"id": campaign_id}).one_or_none()
     return None if row is None else CampaignRow(*row)
 
 

@@ -1,14 +1,12 @@
 """SWML documents: valid for the provider, harmless for any field, and never losing a key.
 
-A small interpreter runs them by the provider's documented rules, so these tests say what a callee
-hears and what is reported to us, not how the document is written.
+An interpreter (conftest) runs them, so most tests say what a callee hears and what is reported to
+us, not how the document is written.
 """
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -29,11 +27,6 @@ from campaigns.flows.swml import (
     render_opening,
 )
 
-LINKS = FlowLinks(
-    key_url=lambda digit: f"https://calls.example.com/flows/t/keys/{digit}",
-    said_url=lambda digit: f"https://calls.example.com/flows/t/said/{digit}",
-    hook_url="https://calls.example.com/hooks/signalwire/t",
-)
 FIELDS = {"name": "Ada", "appointment": "Monday at 9"}
 SILENT = CallFlow.from_json({"kind": "announcement", "message": "Closed."})
 ODD_KEYS = CallFlow.from_json(
@@ -68,8 +61,8 @@ def schema() -> Any:
 VALIDATOR = Draft202012Validator(schema())
 
 
-def documents(flow: CallFlow, fields: dict[str, str]) -> Iterator[Any]:
-    yield render_opening(flow, fields, LINKS)
+def documents(flow: CallFlow, fields: dict[str, str], links: FlowLinks) -> Iterator[Any]:
+    yield render_opening(flow, fields, links)
     yield from (render_confirmation(flow, digit, fields) for digit in flow.answers)
     yield render_hang_up()
     yield render_no_longer_valid()
@@ -83,156 +76,19 @@ def strings(value: Any) -> Iterator[str]:
             yield from strings(inner) if isinstance(inner, str | dict | list) else ()
 
 
-class Transferred(Exception):
-    pass
-
-
-class HungUp(Exception):
-    pass
-
-
-class Jump(Exception):
-    pass
-
-
-@dataclass
-class Callee:
-    """Runs a document. `keys` are pressed prompt by prompt ("" is nothing), `replies` are the
-    answers to our own requests, the last one for ever; None is a failing network."""
-
-    keys: list[str] = field(default_factory=list)
-    replies: list[int | None] = field(default_factory=lambda: [200])
-    detects: str = "human"
-    failed_result: str = "failed"
-    heard: list[str] = field(default_factory=list)
-    reported: list[Any] = field(default_factory=list)
-    waited: int = 0
-    jumps: int = 0
-    end: str = ""
-
-    def __post_init__(self) -> None:
-        self.vars: dict[str, Any] = {}
-        self.jumps_to: Counter[str] = Counter()
-
-    def hears(self, document: Any) -> "Callee":
-        self.sections = document["sections"]
-        section: str | None = "main"
-        try:
-            while section:
-                section = self.run_section(self.sections[section])
-            self.end = "end of document"
-        except HungUp:
-            self.end = "hang-up"
-        except Transferred as moved:
-            self.end = str(moved)
-        return self
-
-    def run_section(self, steps: Any) -> str | None:
-        position = 0
-        while position < len(steps):
-            try:
-                self.step(steps[position])
-                position += 1
-            except Jump as jump:
-                position = steps.index({"label": str(jump)})
-            except Transferred as moved:
-                if str(moved) not in self.sections:
-                    raise
-                return str(moved)
-        return None
-
-    def step(self, step: Any) -> None:
-        ((name, params),) = step.items()
-        getattr(self, f"do_{name}")(params)
-
-    def steps(self, steps: Any) -> None:
-        for step in steps:
-            self.step(step)
-
-    def holds(self, condition: str) -> bool:
-        code = re.sub(r"vars\.(\w+)", r"vars['\1']", condition).replace("&&", "and")
-        return bool(eval(code, {"__builtins__": {}}, {"vars": self.vars}))
-
-    def spend(self) -> None:
-        self.jumps += 1
-        assert self.jumps <= 8, "relay_script_too_many_transfers"
-
-    def do_answer(self, params: Any) -> None:
-        self.limit = params["max_duration"]
-
-    def do_detect_machine(self, params: Any) -> None:
-        self.vars["detect_result"] = self.detects
-
-    def do_label(self, params: Any) -> None:
-        pass
-
-    def do_set(self, params: Any) -> None:
-        self.vars.update(params)
-
-    def do_sleep(self, params: Any) -> None:
-        self.waited += params["duration"]
-
-    def do_play(self, params: Any) -> None:
-        self.heard.append(params["url"].removeprefix("say:"))
-
-    def do_hangup(self, params: Any) -> None:
-        raise HungUp
-
-    def do_transfer(self, params: Any) -> None:
-        self.spend()
-        raise Transferred(params["dest"])
-
-    def do_goto(self, params: Any) -> None:
-        self.jumps_to[params["label"]] += 1
-        if self.jumps_to[params["label"]] <= params["max"]:
-            self.spend()
-            raise Jump(params["label"])
-
-    def do_cond(self, cases: Any) -> None:
-        for case in cases:
-            if self.holds(case["when"]):
-                return self.steps(case["then"])
-        return None
-
-    def do_prompt(self, params: Any) -> None:
-        self.heard += [sound.removeprefix("say:") for sound in params["play"]]
-        key = self.keys.pop(0) if self.keys else ""
-        # The value of an earlier prompt may well stay when nothing is pressed.
-        self.vars["prompt_value"] = key or self.vars.get("prompt_value", "")
-        self.vars["prompt_result"] = "match_digits" if key else "no_input"
-
-    def do_switch(self, params: Any) -> None:
-        value = self.vars[params["variable"]]
-        self.steps(params["case"].get(value, params["default"]))
-
-    def do_request(self, params: Any) -> None:
-        self.reported.append((params["url"], params["body"]["digit"], self.vars["digit"]))
-        status = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-        self.vars.pop("request_response_code", None)
-        if status is None:
-            self.vars["request_result"] = "failed"
-        else:
-            self.vars["request_result"] = "success" if status < 300 else self.failed_result
-            self.vars["request_response_code"] = status
-
-
-def call(flow: CallFlow, **callee: Any) -> Callee:
-    return Callee(**callee).hears(render_opening(flow, FIELDS, LINKS))
-
-
 REMINDER = FLOWS["reminder"]
 
 
 @every_flow
-def test_every_document_is_valid_for_the_provider(flow):
-    for document in documents(flow, FIELDS):
+def test_every_document_is_valid_for_the_provider(flow, links):
+    for document in documents(flow, FIELDS, links):
         VALIDATOR.validate(document)
         assert json.loads(json.dumps(document)) == document
 
 
-def test_the_schema_would_notice():
+def test_the_schema_would_notice(links):
     """The check above must be able to fail."""
-    broken = render_opening(REMINDER, FIELDS, LINKS)
+    broken = render_opening(REMINDER, FIELDS, links)
     broken["sections"]["main"].append({"say": {"text": "x"}})
 
     assert list(VALIDATOR.iter_errors(broken))
@@ -245,15 +101,15 @@ HOSTILE = st.sampled_from(
 
 @settings(max_examples=30, deadline=None)  # the schema is large and checked in pure Python
 @given(
-    st.sampled_from([flow for name, flow in FLOWS.items() if name != "odd keys"]),
-    st.dictionaries(
+    flow=st.sampled_from([flow for name, flow in FLOWS.items() if name != "odd keys"]),
+    fields=st.dictionaries(
         st.sampled_from(["name", "appointment"]),
         st.lists(st.text(max_size=30) | HOSTILE, max_size=5).map("".join),
     ),
 )
-def test_no_value_of_a_field_can_change_a_document(flow, fields):
-    plain = list(documents(flow, FIELDS))
-    for document, expected in zip(documents(flow, fields), plain, strict=True):
+def test_no_value_of_a_field_can_change_a_document(flow, fields, links):
+    plain = list(documents(flow, FIELDS, links))
+    for document, expected in zip(documents(flow, fields, links), plain, strict=True):
         VALIDATOR.validate(document)
         spoken = [text for text in strings(document) if text.startswith("say:")]
         assert not any(sign in text for text in spoken for sign in "{}\n\r\u2028\x00")
@@ -264,17 +120,17 @@ def silenced(document: Any) -> str:
     return re.sub(r'"say:(?:[^"\\]|\\.)*"', '"say:"', json.dumps(document))
 
 
-def test_a_value_next_to_a_dollar_sign_does_not_become_a_variable():
+def test_a_value_next_to_a_dollar_sign_does_not_become_a_variable(links):
     flow = CallFlow.from_json({"kind": "announcement", "message": "You owe ${amount} or %{rate}."})
-    document = render_opening(flow, {"amount": "{call.from}", "rate": "{vars.x}"}, LINKS)
+    document = render_opening(flow, {"amount": "{call.from}", "rate": "{vars.x}"}, links)
 
     assert "${" not in json.dumps(document)
     assert "%{" not in json.dumps(document)
 
 
 @every_flow
-def test_labels_are_unique_and_every_goto_finds_its_own_at_the_top_of_its_section(flow):
-    sections = render_opening(flow, FIELDS, LINKS)["sections"]
+def test_labels_are_unique_and_every_goto_finds_its_own_at_the_top_of_its_section(flow, links):
+    sections = render_opening(flow, FIELDS, links)["sections"]
     labels = [
         (step["label"], name)
         for name, steps in sections.items()
@@ -289,11 +145,11 @@ def test_labels_are_unique_and_every_goto_finds_its_own_at_the_top_of_its_sectio
 
 
 @every_flow
-def test_the_length_of_the_call_is_limited(flow):
+def test_the_length_of_the_call_is_limited(flow, call):
     assert call(flow).limit == flow.max_duration
 
 
-def test_a_person_hears_message_and_prompt_three_times_then_goodbye():
+def test_a_person_hears_message_and_prompt_three_times_then_goodbye(call):
     callee = call(REMINDER)
 
     message = "Hello Ada, this is Elm Street Dental with a reminder of your appointment on "
@@ -304,13 +160,13 @@ def test_a_person_hears_message_and_prompt_three_times_then_goodbye():
 
 
 @pytest.mark.parametrize("detects", ["human", "unknown", "detecting", "error"])
-def test_whoever_may_be_a_person_is_spoken_to(detects):
-    assert call(REMINDER, keys=["1"], detects=detects).end == LINKS.said_url("1")
+def test_whoever_may_be_a_person_is_spoken_to(detects, links, call):
+    assert call(REMINDER, keys=["1"], detects=detects).end == links.said_url("1")
 
 
 @every_flow
 @pytest.mark.parametrize("detects", ["machine", "fax"])
-def test_machines_hear_their_message_or_nothing(flow, detects):
+def test_machines_hear_their_message_or_nothing(flow, detects, call):
     callee = call(flow, detects=detects)
     expected = [flow.voicemail.text] if flow.voicemail.text and detects == "machine" else []
 
@@ -318,29 +174,29 @@ def test_machines_hear_their_message_or_nothing(flow, detects):
     assert callee.end == "hang-up"
 
 
-def test_waiting_for_the_end_of_a_greeting_only_when_there_is_something_to_leave():
+def test_waiting_for_the_end_of_a_greeting_only_when_there_is_something_to_leave(links):
     def detector(name: str) -> Any:
-        return render_opening(FLOWS[name], FIELDS, LINKS)["sections"]["main"][1]["detect_machine"]
+        return render_opening(FLOWS[name], FIELDS, links)["sections"]["main"][1]["detect_machine"]
 
     assert detector("reminder")["detect_message_end"] is False
     assert detector("reminder with message")["detect_message_end"] is True
     assert detector("reminder")["wait"] is True
-    assert detector("reminder")["status_url"] == LINKS.hook_url
+    assert detector("reminder")["status_url"] == links.hook_url
     assert detector("reminder")["initial_timeout"] < 4.5
 
 
 @every_flow
-def test_each_key_is_reported_once_and_confirmed_by_our_own_document(flow):
+def test_each_key_is_reported_once_and_confirmed_by_our_own_document(flow, links, call):
     for digit in flow.answers:
         callee = call(flow, keys=[digit])
 
-        assert callee.reported == [(LINKS.key_url(digit), digit, digit)]
-        assert callee.end == LINKS.said_url(digit)
+        assert callee.reported == [(links.key_url(digit), digit, digit)]
+        assert callee.end == links.said_url(digit)
         assert len(callee.heard) == 2, "nothing is said before it is recorded"
 
 
-def test_a_report_names_the_call_and_does_not_wait_for_ever():
-    document = render_opening(REMINDER, FIELDS, LINKS)
+def test_a_report_names_the_call_and_does_not_wait_for_ever(links):
+    document = render_opening(REMINDER, FIELDS, links)
     request = next(step["request"] for step in document["sections"]["key_9"] if "request" in step)
 
     assert request["body"] == {"call": "${call.call_id}", "digit": "9"}
@@ -351,18 +207,18 @@ def test_a_report_names_the_call_and_does_not_wait_for_ever():
 @pytest.mark.parametrize("reply", [None, 500, 503, 401, 302, 404])
 @pytest.mark.parametrize("failed_result", ["failed", "success"])
 @pytest.mark.parametrize("failures", [1, 5, 6, 7, 23])
-def test_a_key_is_reported_until_it_is_recorded(reply, failed_result, failures):
+def test_a_key_is_reported_until_it_is_recorded(reply, failed_result, failures, links, call):
     callee = call(
         REMINDER, keys=["9"], replies=[reply] * failures + [204], failed_result=failed_result
     )
     assert len(callee.reported) == failures + 1
-    assert set(callee.reported) == {(LINKS.key_url("9"), "9", "9")}
-    assert callee.end == LINKS.said_url("9")
+    assert set(callee.reported) == {(links.key_url("9"), "9", "9")}
+    assert callee.end == links.said_url("9")
     assert not any("not be called again" in text for text in callee.heard[2:])
 
 
 @pytest.mark.parametrize("keys", [["9"], ["", "", "9"], ["5", "5", "9"], ["5", "", "9"]])
-def test_a_key_that_cannot_be_recorded_is_admitted(keys):
+def test_a_key_that_cannot_be_recorded_is_admitted(keys, call):
     """Also after the prompt was repeated as often as it is, the jumps suffice."""
     callee = call(REMINDER, keys=keys, replies=[None])
 
@@ -374,50 +230,50 @@ def test_a_key_that_cannot_be_recorded_is_admitted(keys):
     assert callee.heard.count("One moment, please.") == 4
 
 
-def test_the_worst_case_ends_before_the_call_is_cut():
+def test_the_worst_case_ends_before_the_call_is_cut(call):
     callee = call(REMINDER, keys=["9"], replies=[None])
 
     assert callee.waited / 1000 + 5 * len(callee.reported) < REMINDER.max_duration - 60
 
 
-def test_a_wrong_key_is_answered_and_asked_again():
+def test_a_wrong_key_is_answered_and_asked_again(links, call):
     callee = call(REMINDER, keys=["5", "1"])
 
     assert callee.heard[2] == "Sorry, I did not understand."
-    assert callee.end == LINKS.said_url("1")
+    assert callee.end == links.said_url("1")
 
 
-def test_silence_after_a_wrong_key_is_not_scolded():
+def test_silence_after_a_wrong_key_is_not_scolded(call):
     callee = call(REMINDER, keys=["5", "", ""])
 
     assert callee.heard.count("Sorry, I did not understand.") == 1
     assert callee.heard[-1] == "Goodbye."
 
 
-def test_wrong_keys_do_not_go_on_for_ever():
+def test_wrong_keys_do_not_go_on_for_ever(call):
     callee = call(REMINDER, keys=["5"] * 99)
 
     assert callee.heard.count("Sorry, I did not understand.") == 3
     assert callee.end == "hang-up"
 
 
-def test_a_flow_without_keys_says_its_message_and_hangs_up():
+def test_a_flow_without_keys_says_its_message_and_hangs_up(call):
     callee = call(SILENT)
 
     assert (callee.heard, callee.end) == (["Closed."], "hang-up")
 
 
-def test_voice_and_language_are_used_for_everything_that_is_said():
-    document = json.dumps(render_opening(ODD_KEYS, FIELDS, LINKS))
+def test_voice_and_language_are_used_for_everything_that_is_said(links):
+    document = json.dumps(render_opening(ODD_KEYS, FIELDS, links))
 
     assert document.count('"say_language": "de-DE"') == document.count('"say_voice"')
     assert '"say_language": "en-US"' not in document
 
 
-def test_only_the_confirmation_of_an_opt_out_promises_silence():
+def test_only_the_confirmation_of_an_opt_out_promises_silence(listen):
     for flow in FLOWS.values():
         for digit, answer in flow.answers.items():
-            callee = Callee().hears(render_confirmation(flow, digit, FIELDS))
+            callee = listen(render_confirmation(flow, digit, FIELDS))
             promises = "You will not be called again." in callee.heard[0]
             assert promises == (answer.meaning is Meaning.OPT_OUT)
             assert callee.end == "hang-up"
@@ -429,7 +285,7 @@ def test_a_key_without_a_meaning_has_no_confirmation(digit):
         render_confirmation(REMINDER, digit, FIELDS)
 
 
-def test_what_is_void_hangs_up_without_a_word():
+def test_what_is_void_hangs_up_without_a_word(listen):
     for document in (render_hang_up(), render_no_longer_valid()):
-        callee = Callee().hears(document)
+        callee = listen(document)
         assert (callee.heard, callee.reported, callee.end) == ([], [], "hang-up")

@@ -135,11 +135,13 @@ def test_an_appointment_is_never_planned_in_a_guessed_zone():
     ask = {"reminder": RULE, "date_format": FORMAT}
     row = f"{TWO_ZONES}|2026-11-24 15:30"
     assert read("phone|appointment", row, **ask).reason == "time_zone_needed"
-    with_offset = read("phone|appointment", f"{row}-05:00", **ask)
-    assert with_offset.appointment_at == datetime(2026, 11, 24, 20, 30, tzinfo=UTC)
+    assert read("phone|appointment", f"{row}-05:00", **ask).reason == "time_zone_needed"
+    certain = read("phone|appointment", f"{NEW_YORK}|2026-11-24 14:30-06:00", **ask)
+    assert certain.appointment_at == datetime(2026, 11, 24, 20, 30, tzinfo=UTC)
     with_zone = read("phone|appointment", row, appointment_zone="America/Denver", **ask)
     assert with_zone.appointment_at == datetime(2026, 11, 24, 22, 30, tzinfo=UTC)
     assert with_zone.zones == ("America/Chicago", "America/New_York")
+    assert with_zone.fields["appointment_zone"] == "America/Denver"
     nowhere = "+12005550100|2026-11-24 15:30"
     assert read("phone|appointment", nowhere, **ask).reason == "bad_appointment"
 

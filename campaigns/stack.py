@@ -43,13 +43,9 @@ class LocalStack:
     def __init__(
         self, config: Settings, servers: ServerUrls, supervisor: Supervisor, plan: StackPlan
     ) -> None:
-        self._config, self._servers, self._supervisor, self.plan = (
-            config,
-            servers,
-            supervisor,
-            plan,
-        )
+        self._config, self._supervisor, self.plan = config, supervisor, plan
         self._embedded = config.database_url is None
+        self.servers = servers
         self.port = free_port(config.host, config.port)
         self.simulator_port = free_port("127.0.0.1", config.simulator_port)
         self.engine: Engine = engine_for(servers.database_url, pool_size=3)
@@ -90,10 +86,14 @@ class LocalStack:
     def child_env(self) -> dict[str, str]:
         """What a process needs to know beyond this one's own environment."""
         env = {
-            "OUTDIAL_DATABASE_URL": self._servers.database_url,
-            "OUTDIAL_REDIS_URL": self._servers.redis_url,
+            "OUTDIAL_DATABASE_URL": self.servers.database_url,
+            "OUTDIAL_REDIS_URL": self.servers.redis_url,
             "OUTDIAL_DATA_DIR": str(self._config.data_dir.resolve()),
             "OUTDIAL_PORT": str(self.port),
+            # Said explicitly, so that what this process was told wins over what it inherited.
+            "OUTDIAL_PUBLIC_URL": self._config.public_url or "",
+            "OUTDIAL_BROKER_URL": self._config.broker_url or "",
+            "OUTDIAL_QUARANTINE": str(self._config.quarantine),
             **self.plan.env,
         }
         if self.plan.simulator:

@@ -1,0 +1,54 @@
+"""Reports: what happened, what happens now and why nothing does. Every number is a query over rows.
+
+values     what is reported, as models that the API, the command line and the pages share
+words      instants and numbers as people say them
+waiting    who waits for what, and when the next window opens
+health     whether anybody can be called at all, in words
+campaigns  one campaign's counts, its status in a sentence, its full report
+history    one recipient or one attempt with all that is known
+overview   everything on one page
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from campaigns.reporting.campaigns import (
+    campaign_report,
+    campaign_view,
+    campaign_with_counts,
+    list_campaigns,
+)
+from campaigns.reporting.health import Surroundings, system_health
+from campaigns.reporting.history import (
+    attempt_history,
+    list_recipients,
+    read_log,
+    recipient_history,
+)
+from campaigns.reporting.overview import overview
+from campaigns.reporting.values import AccountView
+from campaigns.store import histories
+from campaigns.store.reports import read_one_snapshot
+
+
+def list_accounts(session: Session) -> Sequence[AccountView]:
+    """Every account, without its secrets."""
+    return [AccountView.model_validate(row) for row in histories.list_accounts(session)]
+
+
+__all__ = [
+    "Surroundings",
+    "attempt_history",
+    "campaign_report",
+    "campaign_view",
+    "campaign_with_counts",
+    "list_accounts",
+    "list_campaigns",
+    "list_recipients",
+    "overview",
+    "read_log",
+    "read_one_snapshot",
+    "recipient_history",
+    "system_health",
+]

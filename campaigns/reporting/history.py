@@ -1,0 +1,103 @@
+"""One recipient or one attempt with all that is known, on the clocks of those concerned."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from campaigns import compliance
+from campaigns.campaigning import campaign_by_id
+from campaigns.errors import InvalidInput, NotFound
+from campaigns.lifecycle import RecipientStatus
+from campaigns.reporting import words
+from campaigns.reporting.values import (
+    AttemptView,
+    EventView,
+    LogEntry,
+    RecipientHistory,
+    RecipientView,
+    ResponseView,
+)
+from campaigns.store import histories
+from campaigns.store.histories import AttemptRow, RecipientRow
+
+
+def recipient_history(session: Session, recipient_id: int, now: datetime) -> RecipientHistory:
+    """A recipient with every attempt, event and answer; raises `NotFound`."""
+    row = histories.find_recipient(session, recipient_id)
+    if row is None:
+        raise NotFound(f"There is no recipient {recipient_id}.")
+    zones = compliance.zones_of(row.zone, row.numbers[row.number_index])
+    values = {name: getattr(row, name) for name in RecipientView.model_fields}
+    return RecipientHistory(
+        **values,
+        campaign_name=campaign_by_id(session, row.campaign_id).name,
+        zones=list(zones),
+        sentence=_sentence(row, zones, now),
+        next_attempt_local=words.local_time(row.next_attempt_at, zones),
+        attempts=_views(session, histories.attempts_of(session, recipient_id), row.zone),
+    )
+
+
+def attempt_history(session: Session, attempt_id: int) -> AttemptView:
+    """An attempt with its events and answers; raises `NotFound`."""
+    row = histories.find_attempt(session, attempt_id)
+    if row is None:
+        raise NotFound(f"There is no attempt {attempt_id}.")
+    recipient = histories.find_recipient(session, row.recipient_id)
+    return _views(session, [row], recipient.zone if recipient else None)[0]
+
+
+def list_recipients(
+    session: Session, campaign_id: int, status: str | None, after: int, limit: int
+) -> list[RecipientView]:
+    """A page of a campaign's recipients. Raises `NotFound` and `InvalidInput`."""
+    campaign_by_id(session, campaign_id)
+    if status is not None and status not in set(RecipientStatus):
+        raise InvalidInput(
+            f"{status[:40]!r} is no status of a recipient: {', '.join(RecipientStatus)}."
+        )
+    rows = histories.list_recipients(session, campaign_id, status, after, limit)
+    return [RecipientView.model_validate(row) for row in rows]
+
+
+def read_log(
+    session: Session, before: int | None, limit: int, *, campaign_id: int | None = None
+) -> list[LogEntry]:
+    """What happened and why, newest first, of one campaign or of all. Raises `NotFound`."""
+    if campaign_id is not None:
+        campaign_by_id(session, campaign_id)
+    rows = histories.read_log(session, before, limit, campaign_id=campaign_id)
+    return [LogEntry.model_validate(row) for row in rows]
+
+
+def _views(session: Session, rows: Sequence[AttemptRow], zone: str | None) -> list[AttemptView]:
+    ids = [row.id for row in rows]
+    events = histories.events_of(session, ids)
+    responses = histories.responses_of(session, ids)
+    return [
+        AttemptView.model_validate(row).model_copy(
+            update={
+                "local_time": words.local_time(
+                    row.claimed_at or row.slot_at, compliance.zones_of(zone, row.number)
+                ),
+                "events": [EventView.model_validate(e) for e in events if e.attempt_id == row.id],
+                "responses": [
+                    ResponseView.model_validate(r) for r in responses if r.attempt_id == row.id
+                ],
+            }
+        )
+        for row in rows
+    ]
+
+
+def _sentence(row: RecipientRow, zones: Sequence[str], now: datetime) -> str:
+    why = f" ({row.reason})" if row.reason else ""
+    if row.status == RecipientStatus.IN_FLIGHT:
+        return "Is being called now."
+    if row.status == RecipientStatus.PENDING and row.next_attempt_at is not None:
+        if row.next_attempt_at <= now:
+            return f"Is due since {words.instant(row.next_attempt_at)} and waits for a slot{why}."
+        local = words.local_time(row.next_attempt_at, zones)
+        return f"Is due {words.until(row.next_attempt_at, now)}, {local}{why}."
+    return words.sentence(f"{row.status}{why}")

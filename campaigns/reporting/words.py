@@ -1,0 +1,66 @@
+"""Instants, lengths and counts as people say them. Pure."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from campaigns.compliance import zone_named
+from campaigns.reminders import spoken_time
+
+
+def people(count: int) -> str:
+    """ "1 person", "12 people"."""
+    return f"{count:,} {'person' if count == 1 else 'people'}"
+
+
+def calls(count: int) -> str:
+    """ "1 call", "12 calls"."""
+    return f"{count:,} {'call' if count == 1 else 'calls'}"
+
+
+def instant(at: datetime) -> str:
+    """An instant for a table or a sentence: "Mon 23 Nov 2026, 14:00 UTC"."""
+    return f"{at.astimezone(UTC):%a} {at.astimezone(UTC).day} {at.astimezone(UTC):%b %Y, %H:%M} UTC"
+
+
+def on_their_clock(at: datetime, zone: str) -> str:
+    """An instant where somebody lives: "Monday 23 November at 9 AM in New York"."""
+    return f"{spoken_time(at, zone)} in {_place(zone)}"
+
+
+def local_time(at: datetime | None, zones: Sequence[str]) -> str | None:
+    """An instant on every clock it may be on, those that agree only once; None without any."""
+    if at is None or not zones:
+        return None
+    clocks: dict[str, str] = {}
+    for zone in zones:
+        shown = at.astimezone(zone_named(zone)).strftime("%Y-%m-%d %H:%M")
+        clocks.setdefault(shown, zone)
+    return " or ".join(f"{shown} ({zone})" for shown, zone in clocks.items())
+
+
+def until(at: datetime, now: datetime) -> str:
+    """How long until `at`: "now", "in 40 seconds", "in 3 hours", "in 2 days"."""
+    seconds = (at - now).total_seconds()
+    if seconds <= 1:
+        return "now"
+    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= size:
+            count = round(seconds / size)
+            return f"in {count} {name}{'' if count == 1 else 's'}"
+    return "now"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    *front, last = parts
+    return f"{', '.join(front)} and {last}" if front else last
+
+
+def sentence(text: str) -> str:
+    """A text as a sentence: capital first, full stop last."""
+    plain = text.strip()
+    return f"{plain[:1].upper()}{plain[1:].rstrip('.')}." if plain else ""
+
+
+def _place(zone: str) -> str:
+    return zone.rsplit("/", 1)[-1].replace("_", " ")
