@@ -14,7 +14,7 @@ from campaigns.flows.model import CallFlow, Meaning
 from campaigns.lifecycle import AttemptStatus
 from campaigns.links import Links
 from campaigns.stopping import opt_out_number
-from campaigns.store import callflows, events, responses
+from campaigns.store import callflows, responses
 from campaigns.store.callflows import Conversation
 
 VOID = frozenset({AttemptStatus.CANCELLED, AttemptStatus.ENDED})
@@ -58,7 +58,8 @@ def fields_of(talk: Conversation) -> dict[str, str]:
     fields = {str(name): str(value) for name, value in talk.fields.items() if value is not None}
     if talk.appointment_at is not None:
         zones = compliance.zones_of(talk.zone, talk.number)
-        fields["appointment"] = reminders.spoken_time(talk.appointment_at, zones[0])
+        zone = fields.get("appointment_zone") or (zones[0] if zones else "UTC")
+        fields["appointment"] = reminders.spoken_time(talk.appointment_at, zone)
     return fields
 
 
@@ -103,16 +104,3 @@ def account_of(session: Session, attempt_id: int) -> int:
     if found is None:
         raise NotFound("There is nothing at this address.")
     return found
-
-
-__all__ = [
-    "Recorded",
-    "account_of",
-    "conversation",
-    "events",
-    "fetch_event",
-    "fields_of",
-    "opening_document",
-    "record_key",
-    "reply_document",
-]

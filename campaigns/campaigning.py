@@ -107,7 +107,10 @@ def store_flow(session: Session, name: str, flow: CallFlow) -> Flow:
 
 def campaign_by_id(session: Session, campaign_id: int, *, lock: bool = False) -> Campaign:
     """The campaign; raises `NotFound`."""
-    campaign = session.get(Campaign, campaign_id, with_for_update=lock, populate_existing=True)
+    # FOR NO KEY UPDATE: an import holds a key-share lock on the row for as long as it stores, and
+    # a pause must not wait for that.
+    mode = {"key_share": True} if lock else None
+    campaign = session.get(Campaign, campaign_id, with_for_update=mode, populate_existing=True)
     if campaign is None:
         raise NotFound(f"There is no campaign {campaign_id}.")
     return campaign

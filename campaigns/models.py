@@ -107,6 +107,18 @@ class Account(Row):
     )
 
 
+class AccountPace(Base):
+    """The earliest instant of an account's next POST. Written by claims alone.
+
+    A table of its own, so that a claim never waits for the tick, which holds the account's row.
+    """
+
+    __tablename__ = "account_paces"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    next_post_at: Mapped[datetime]
+
+
 class CallerId(Row):
     """A number an account may present."""
 

@@ -102,17 +102,15 @@ def _not_placed(
 
 def apply_event(session: Session, event_id: int, now: datetime) -> FollowUp:
     """Apply a stored event to its attempt, once."""
-    stored = events.unapplied_event(session, event_id)
-    if stored is None:
+    found = events.lock_unapplied_event(session, event_id)
+    if found is None:
         return NOTHING
-    gate_closed = attempts.is_cancelled(session, stored.attempt_id)
-    if gate_closed:
-        gate.close_gate(session)  # an incident stops the account; the gate comes before the row
-    attempt = attempts.lock_attempt(session, stored.attempt_id)
-    assert attempt is not None, "events refer to attempts by a foreign key"
-    if attempt.status is AttemptStatus.CANCELLED and not gate_closed:
-        return NOTHING  # cancelled this very moment: the sweeper applies it, gate first
-    verdict, follow = _apply(session, attempt, stored.event, now)
+    event, attempt = found
+    if attempt.status is AttemptStatus.CANCELLED:
+        # An incident stops the account. The gate comes before the rows everywhere else; here the
+        # row is of a cancelled attempt, which nobody who holds the gate ever waits for.
+        gate.close_gate(session)
+    verdict, follow = _apply(session, attempt, event, now)
     events.mark_applied(session, event_id, verdict, now)
     return follow
 

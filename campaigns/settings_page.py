@@ -22,7 +22,7 @@ INTRODUCTION = """\
 
 Every setting is an environment variable and is read once, when a process starts. All processes
 of one installation should be given the same values. A value that cannot be used stops the process
-with a message that names the variable. Times are seconds.
+at its start. Times are seconds.
 
 This page is written by `make docs` from `campaigns/config.py`; `make check` fails when the two
 differ.

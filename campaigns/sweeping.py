@@ -135,10 +135,10 @@ def _learn(engine: Engine, one: SilentAttempt, result: LookupResult, rules: Swee
 def _apply_found(engine: Engine, one: SilentAttempt, event: CallEvent) -> None:
     """The provider's own word goes the same road as a webhook's: stored, then applied."""
     with transaction(engine) as session:
-        event_id = events.store_event(session, one.id, event, "", "look-up")
-    if event_id is not None:
+        stored = events.store_event(session, one.id, event, "", "look-up")
+    if stored is not None:
         with transaction(engine) as session:
-            apply_event(session, event_id, database_now(session))
+            apply_event(session, *stored)
 
 
 def quarantine_of(one: SilentAttempt, rules: SweepRules) -> timedelta:

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -48,7 +49,7 @@ class DialProcess:
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._thread.start()
 
-    def _recall(self, attempt_ids: tuple[int, ...]) -> None:
+    def _recall(self, attempt_ids: Sequence[int]) -> None:
         if attempt_ids:
             recalling.recall(self.engine, attempt_ids, self.carriers.of)
 

@@ -6,20 +6,20 @@ from campaigns import hints, recalling
 from workers.process import dial_process, import_process
 
 
-@shared_task(name=hints.DIAL)
+@shared_task(name=hints.DIAL)  # type: ignore[untyped-decorator] # Celery ships no types
 def dial(attempt_ids: list[int]) -> None:
     """These attempts have slots soon."""
     dial_process().dialer.run_batch(attempt_ids)
 
 
-@shared_task(name=hints.RECALL)
+@shared_task(name=hints.RECALL)  # type: ignore[untyped-decorator]
 def recall(attempt_ids: list[int]) -> None:
     """These attempts' calls are wanted back."""
     process = dial_process()
     recalling.recall(process.engine, attempt_ids, process.carriers.of)
 
 
-@shared_task(name=hints.IMPORT)
+@shared_task(name=hints.IMPORT)  # type: ignore[untyped-decorator]
 def import_file(import_id: int) -> None:
     """A file waits to be imported."""
     import_process().run(import_id)

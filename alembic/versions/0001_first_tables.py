@@ -127,6 +127,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_accounts_name")),
     )
     op.create_table(
+        "account_paces",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("next_post_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_account_paces_account_id")
+        ),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_account_paces")),
+    )
+    op.create_table(
         "caller_ids",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
@@ -633,6 +642,7 @@ def downgrade() -> None:
     )
     op.drop_table("campaigns")
     op.drop_table("caller_ids")
+    op.drop_table("account_paces")
     op.drop_table("accounts")
     op.drop_table("zone_keys")
     op.drop_table("pacing_groups")

@@ -15,7 +15,7 @@ from rich.table import Table
 from campaigns.config import Settings
 from campaigns.demo import Audit, DemoOptions, DemoRun
 from campaigns.demo.run import Progress as Counts
-from campaigns.local import Supervisor, embedded_servers
+from campaigns.local import Supervisor, embedded_servers, termination_interrupts
 from campaigns.stack import LocalStack, StackPlan
 
 ZEROS = {
@@ -82,7 +82,11 @@ def _run(options: DemoOptions, data_dir: Path, knobs: str, console: Console) -> 
         simulator_knobs=knobs,
         seed=options.seed,
     )
-    with Supervisor(data_dir) as supervisor, embedded_servers(data_dir) as servers:
+    with (
+        termination_interrupts(),
+        embedded_servers(data_dir) as servers,
+        Supervisor(data_dir) as supervisor,
+    ):
         console.print("Starting PostgreSQL, Redis, web, scheduler, workers and the carrier ...")
         stack = LocalStack(config, servers, supervisor, plan)
         stack.start()

@@ -12,7 +12,13 @@ from rich.console import Console
 from campaigns import migrations, samples
 from campaigns.config import Settings, settings
 from campaigns.db import engine_for, transaction
-from campaigns.local import ChildSpec, ServerUrls, Supervisor, embedded_servers
+from campaigns.local import (
+    ChildSpec,
+    ServerUrls,
+    Supervisor,
+    embedded_servers,
+    termination_interrupts,
+)
 from campaigns.stack import LocalStack, StackPlan
 from campaigns.vault import Vault, secret_of
 
@@ -49,7 +55,12 @@ def up(
     """Run everything on this machine until Ctrl-C."""
     config = settings()
     plan = StackPlan(dial_workers=workers, simulator=simulator)
-    with Supervisor(config.data_dir, say=_say) as supervisor, servers(config) as urls:
+    # The servers come first, so that they are stopped last and the processes can drain.
+    with (
+        termination_interrupts(),
+        servers(config) as urls,
+        Supervisor(config.data_dir, say=_say) as supervisor,
+    ):
         stack = LocalStack(config, urls, supervisor, plan)
         stack.start()
         if sample and simulator:
@@ -102,7 +113,11 @@ def run_process(name: str) -> None:
     command = [sys.executable, "-m", MODULES[name]]
     if config.database_url and config.redis_url:
         os.execv(sys.executable, command)
-    with Supervisor(config.data_dir, say=_say) as supervisor, servers(config) as urls:
+    with (
+        termination_interrupts(),
+        servers(config) as urls,
+        Supervisor(config.data_dir, say=_say) as supervisor,
+    ):
         migrations.upgrade(engine_for(urls.database_url))
         env: Mapping[str, str] = {
             "OUTDIAL_DATABASE_URL": urls.database_url,
@@ -121,7 +136,7 @@ def simulator(ctx: typer.Context) -> None:
 
 def migrate() -> None:
     """Bring the database's tables up to date."""
-    with servers(settings()) as urls:
+    with termination_interrupts(), servers(settings()) as urls:
         engine = engine_for(urls.database_url)
         migrations.upgrade(engine)
         engine.dispose()

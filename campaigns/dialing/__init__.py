@@ -7,6 +7,5 @@ dialer   wait for the slot, claim, POST once, record
 
 from campaigns.dialing.clock import DatabaseClock, boot_seconds
 from campaigns.dialing.dialer import Dialer, DialRules
-from campaigns.dialing.pace import Pace
 
-__all__ = ["DatabaseClock", "DialRules", "Dialer", "Pace", "boot_seconds"]
+__all__ = ["DatabaseClock", "DialRules", "Dialer", "boot_seconds"]

@@ -19,7 +19,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from campaigns.calls import Answer, CallRequest, DialAnswer
 from campaigns.db import database_now, transaction
 from campaigns.dialing.clock import DatabaseClock, boot_seconds
-from campaigns.dialing.pace import Pace
 from campaigns.errors import OutdialError
 from campaigns.outcomes import release_cancelled
 from campaigns.provisioning import Carrier
@@ -31,6 +30,14 @@ log = logging.getLogger(__name__)
 
 # Slots that fall within this many seconds are claimed by one statement.
 GROUP_SECONDS = 0.02
+# How long to wait before asking again for slots that a claim had no room for.
+AGAIN_SECONDS = 0.01
+# Calls of an account keep this part of a second over its rate apart. It is a little less than the
+# distance of their slots, so that a batch which was shifted catches up again.
+PERIOD_OF_RATE = 1.01
+# A call this late after its instant is given up: it would crowd those behind it, and the provider
+# would see more than its rate.
+PUNCTUAL_SECONDS = 0.02
 # How long an answer is kept while the database is away, seconds between tries.
 RECORD_WAITS = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
 
@@ -58,7 +65,6 @@ class Dialer:
     ) -> None:
         self._engine, self._clock, self._rules = engine, clock, rules
         self._carrier_of, self._recall = carrier_of, recall
-        self._pace = Pace()
         self._free = threading.Semaphore(rules.threads)
         self._pool = ThreadPoolExecutor(rules.threads, thread_name_prefix="dial")
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -78,23 +84,17 @@ class Dialer:
             self._run_account([slot for slot in waiting if slot.account_id == account_id])
 
     def _run_account(self, slots: list[QueuedSlot]) -> None:
+        """Claim each slot when it comes; what a claim leaves is asked for again while it lasts."""
         while slots:
-            self._wait_for(slots[0])
-            group = self._next_group(slots)
-            del slots[: len(group)]
+            self._sleep_until(self._clock.boot_at(slots[0].slot_at))
+            end = slots[0].slot_at + timedelta(seconds=GROUP_SECONDS)
+            group = [slot for slot in slots if slot.slot_at <= end]
             self._sleep_until(self._clock.boot_at(group[-1].slot_at))
-            self._dial_group(group)
-
-    def _wait_for(self, slot: QueuedSlot) -> None:
-        """Sleep until the slot, or until the account's previous call has its distance."""
-        at = max(self._clock.boot_at(slot.slot_at), self._pace.next_free(slot.account_id))
-        self._sleep_until(min(at, self._clock.boot_at(slot.not_after)))
-
-    def _next_group(self, slots: Sequence[QueuedSlot]) -> list[QueuedSlot]:
-        """The slots that one claim takes: close together, and no more than can go out fresh."""
-        end = slots[0].slot_at + timedelta(seconds=GROUP_SECONDS)
-        fits = 1 + int(self._rules.freshness * 0.5 / _period(slots[0]))
-        return [slot for slot in slots[:fits] if slot.slot_at <= end]
+            taken = self._dial_group(group)
+            now = self._clock.now()
+            slots = [s for s in slots if s.id not in taken and s.not_after > now]
+            if not taken and slots and slots[0].slot_at <= now:
+                time.sleep(AGAIN_SECONDS)
 
     @staticmethod
     def _sleep_until(boot: float) -> None:
@@ -102,45 +102,46 @@ class Dialer:
         if wait > 0:
             time.sleep(wait)
 
-    def _dial_group(self, group: Sequence[QueuedSlot]) -> None:
-        """Claim a group and hand each call to a thread at its instant.
+    def _dial_group(self, group: Sequence[QueuedSlot]) -> set[int]:
+        """Claim what may go out now and hand each call to a thread at its instant.
 
         A claim's age is counted from before the statement was sent, less the time it waited for
-        the gate inside the database: a process frozen in between finds its claims stale.
+        locks inside the database: a process frozen in between finds its claims stale.
         """
         room = [slot for slot in group if self._free.acquire(blocking=False)]
         if not room:
-            return  # every thread waits for the provider: the tick will release these
+            return set()  # every thread waits for the provider
         opened = boot_seconds()
+        claimed = self._claim(room)
+        for _ in range(len(room) - len(claimed)):
+            self._free.release()
+        for one in claimed:
+            self._send(one, opened + one.waited + self._rules.freshness)
+        return {one.id for one in claimed}
+
+    def _claim(self, room: Sequence[QueuedSlot]) -> list[Claimed]:
         try:
             with self._autocommit.connect() as connection:
-                claimed = attempts.claim_attempts(
+                return attempts.claim_attempts(
                     connection,
+                    room[0].account_id,
                     [slot.id for slot in room],
                     self._rules.worker,
                     live_allowed=self._rules.live_allowed,
+                    period=PERIOD_OF_RATE / room[0].cps,
+                    window=self._rules.freshness / 2,
                 )
         except SQLAlchemyError as error:
             # Claimed or not, nobody knows; nothing was posted, and nothing will be.
-            self._free.release(len(room))
             log.warning("claim failed, its attempts are left alone: %s", type(error).__name__)
-            return
-        for _ in range(len(room) - len(claimed)):
-            self._free.release()
-        period = _period(group[0])
-        for one in claimed:
-            self._send(one, opened + one.waited, period)
+            return []
 
-    def _send(self, one: Claimed, claimed_at: float, period: float) -> None:
-        latest = claimed_at + self._rules.freshness
-        at = self._pace.reserve(one.account_id, boot_seconds(), period, latest)
-        if at is None:
-            self._free.release()
-            self._cancel(one, "stale_claim")
-            return
+    def _send(self, one: Claimed, latest: float) -> None:
+        """Hand a call to a thread at its instant; later than that it would crowd the next one."""
+        at = self._clock.boot_at(one.post_at)
         self._sleep_until(at)
         try:
-            self._pool.submit(self._place, one, latest)
+            self._pool.submit(self._place, one, min(latest, at + PUNCTUAL_SECONDS))
         except RuntimeError:  # the pool is closing: this process is going away
             self._free.release()
             self._cancel(one, "stale_claim")
@@ -205,11 +206,3 @@ class Dialer:
                 release_cancelled(session, cancelled, now)
         except SQLAlchemyError as error:
             log.warning("attempt %d could not be cancelled: %s", one.id, type(error).__name__)
-
-
-def _period(slot: QueuedSlot) -> float:
-    """The least distance between two calls of the slot's account, seconds.
-
-    A hair under the spacing of the slots, so that a shift is made up for in time.
-    """
-    return 1.0 / slot.cps

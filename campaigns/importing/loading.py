@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from campaigns.db import database_now, transaction
-from campaigns.errors import NotARecipientList
+from campaigns.errors import InvalidInput, NotARecipientList
 from campaigns.importing.mapping import ImportOptions, Mapping
 from campaigns.importing.progress import ProgressWriter
 from campaigns.importing.reading import BadRow, Row, RowSource, kept_text, open_list
@@ -66,8 +66,10 @@ def load(
 
 def _reminder_rule(campaign: ImportingCampaign) -> ReminderRule | None:
     rule = campaign.reminder
-    if campaign.kind != "reminder" or rule is None:
+    if campaign.kind != "reminder":
         return None
+    if rule is None:
+        raise InvalidInput("The campaign has no reminder rule. Nothing was imported.")
     return ReminderRule(offset=float(rule["offset"]), deadline=float(rule.get("deadline", 0)))
 
 

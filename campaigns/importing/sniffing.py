@@ -41,6 +41,9 @@ def encoding_of(head: bytes, *, whole: bool) -> str:
     seen = _foreign_format(head)
     if seen is None:
         seen = _not_utf8(head, whole=whole)
+        # Control characters alone are odd text; with NULs or broken UTF-8 they are no text at all.
+        if (seen is not None or b"\0" in head) and _mostly_controls(head):
+            seen = "a binary file"
     if seen is not None:
         raise NotARecipientList(f"The file looks like {seen}, not like a CSV file. {_ADVICE}")
     return "UTF-8 with BOM" if head.startswith(_BOM) else "UTF-8"
@@ -82,8 +85,11 @@ def _foreign_format(head: bytes) -> str | None:
         return "JSON"
     if _every_other_byte_is_nul(head):
         return "a text file in UTF-16"
-    controls = len(head) - len(head.translate(None, _CONTROLS))
-    return "a binary file" if controls > len(head) * _MAX_CONTROL_SHARE else None
+    return None
+
+
+def _mostly_controls(head: bytes) -> bool:
+    return len(head) - len(head.translate(None, _CONTROLS)) > len(head) * _MAX_CONTROL_SHARE
 
 
 def _every_other_byte_is_nul(head: bytes) -> bool:

@@ -129,16 +129,37 @@ class Postgres:
         `lock_fd` is handed to initdb: should this process die meanwhile, the data directory
         stays locked until initdb has ended. Raises Unavailable with the end of the log.
         """
-        self._end_unreachable(socket_dir)
-        if self.pid() is None:
-            account = accounts.server_account(self.pgdata)
-            self._prepare(account)
-            self._create(account, lock_fd)
-            self._clear_remains(socket_dir)
-            self._start(account, socket_dir)
-        else:
-            self._await_ready(None)
+        for _ in range(2):
+            if self._comes_up(socket_dir, lock_fd):
+                return
+        self._bring_up(socket_dir, lock_fd)
         _ensure_database(socket_dir)
+
+    def _comes_up(self, socket_dir: Path, lock_fd: int) -> bool:
+        """Whether it runs and answers. What ended at once is worth another try: a server killed
+        this instant still looked alive, or a chmod on the way undid `make_reachable`."""
+        try:
+            self._bring_up(socket_dir, lock_fd)
+        except Unavailable:
+            if self.pid() is not None:
+                raise
+            return False
+        wait_for(lambda: self.pid() is None or _answers(socket_dir), 30.0)
+        if self.pid() is None:
+            return False
+        _ensure_database(socket_dir)
+        return True
+
+    def _bring_up(self, socket_dir: Path, lock_fd: int) -> None:
+        self._end_unreachable(socket_dir)
+        if self.pid() is not None:
+            self._await_ready(None)
+            return
+        account = accounts.server_account(self.pgdata)
+        self._prepare(account)
+        self._create(account, lock_fd)
+        self._clear_remains(socket_dir)
+        self._start(account, socket_dir)
 
     def stop(self) -> None:
         """Fast shutdown: sessions are ended, everything is written out. Waits for the end."""
@@ -256,7 +277,7 @@ class Postgres:
                 return launched is None or gone(launched, mark)
             return self._state() == "ready"
 
-        if not wait_for(settled, START_SECONDS) or self.pid() is None:
+        if not wait_for(settled, START_SECONDS) or (launched and self.pid() is None):
             raise self._failure("PostgreSQL did not start")
 
     def _failure(self, sentence: str) -> Unavailable:
@@ -279,6 +300,15 @@ def _is_private(directory: Path, account: Account | None) -> bool:
     owner = account.uid if account else os.geteuid()
     private = stat.S_IMODE(found.st_mode) == 0o700
     return stat.S_ISDIR(found.st_mode) and found.st_uid == owner and private
+
+
+def _answers(socket_dir: Path) -> bool:
+    address = postgres_url(socket_dir, user="postgres", database="postgres")
+    try:
+        psycopg.connect(address, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _ensure_database(socket_dir: Path) -> None:

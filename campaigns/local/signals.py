@@ -8,19 +8,26 @@ from contextlib import contextmanager
 from types import FrameType
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Wrappers such as `uv run` deliver one Ctrl-C twice; only a later one is a press of its own.
+SAME_PRESS = 1.0  # seconds
 
 
 @contextmanager
 def termination_interrupts() -> Iterator[None]:
     """Inside, SIGTERM and SIGHUP raise KeyboardInterrupt as Ctrl-C does, so clean-up work runs.
 
-    Without it SIGTERM ends Python on the spot and embedded servers wait for the next process.
+    Without it SIGTERM ends Python on the spot and embedded servers wait for the next process. A
+    signal within a second of the one before is its echo and does not interrupt the clean-up.
     """
+    last = float("-inf")
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt(signal.Signals(signum).name)
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last - before > SAME_PRESS:
+            raise KeyboardInterrupt(signal.Signals(signum).name)
 
-    with _handling((signal.SIGTERM, signal.SIGHUP), interrupt):
+    with _handling(STOP_SIGNALS, interrupt):
         yield
 
 

@@ -20,15 +20,13 @@ from types import TracebackType
 from campaigns.errors import InvalidInput, NotAllowed, NotConfigured, Unavailable
 from campaigns.local.logs import last_lines, open_log
 from campaigns.local.owner import OWNER_FD
-from campaigns.local.signals import deferred_signals, termination_interrupts
+from campaigns.local.signals import SAME_PRESS, deferred_signals, termination_interrupts
 
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 10.0
 SETTLED = 30.0  # seconds alive after which an end counts as the first one again
 GRACE = 15.0
 RESERVE = 1.0  # seconds of the grace kept for each later group of the stop order
-# Wrappers such as `make` or `uv run` deliver one Ctrl-C twice; only a later one means "now".
-SAME_PRESS = 1.0
 POLL = 0.05
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 

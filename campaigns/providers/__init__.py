@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from functools import lru_cache
 
+from campaigns.calls import CallEvent
 from campaigns.errors import InvalidInput
 from campaigns.providers.base import Credentials, Provider
 from campaigns.providers.signalwire import SignalWire
+from campaigns.providers.signalwire.events import parse_events
 
+# Reading a notification needs no account, so a webhook can be stored before anything is looked up.
+PARSERS: dict[str, Callable[[bytes, str], list[CallEvent]]] = {SignalWire.name: parse_events}
 ADAPTERS: dict[str, Callable[[Credentials], Provider]] = {SignalWire.name: SignalWire}
 
 

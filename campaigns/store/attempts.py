@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
@@ -41,13 +42,15 @@ class QueuedSlot:
 class Claimed:
     """An attempt this worker owns: one POST may be written for it, by nobody else, once.
 
-    `waited` is how long the claim waited inside the database for the gate lock, in seconds.
+    `post_at` is when to write it. `waited` is how long the claim waited inside the database for
+    its locks, in seconds.
     """
 
     id: int
     slot_at: datetime
     not_after: datetime
     claimed_at: datetime
+    post_at: datetime
     waited: float
     number: str
     caller_id: str
@@ -280,14 +283,34 @@ def load_queued_slots(connection: Connection, ids: Sequence[int]) -> list[Queued
 
 
 def claim_attempts(
-    autocommit: Connection, ids: Sequence[int], worker: str, *, live_allowed: bool
+    autocommit: Connection,
+    account_id: int,
+    ids: Sequence[int],
+    worker: str,
+    *,
+    live_allowed: bool,
+    period: float,
+    window: float,
 ) -> list[Claimed]:
-    """Take what may be dialled now. `autocommit` must be in autocommit (see migration 0002)."""
+    """Take what may be dialled now, and learn when each call goes out.
+
+    Calls of the account go out at least `period` seconds apart; what would go out more than
+    `window` seconds from now stays queued. `autocommit` must be in autocommit (migration 0002).
+    """
     rows = autocommit.execute(
-        text(
-            "SELECT * FROM claim_attempts(CAST(:ids AS bigint[]), :worker, :live) ORDER BY slot_at"
-        ),
-        {"ids": list(ids), "worker": worker, "live": live_allowed},
+        text("""
+            SELECT * FROM claim_attempts(
+                :account, CAST(:ids AS bigint[]), :worker, :live, :period, :window)
+            ORDER BY post_at
+        """),
+        {
+            "account": account_id,
+            "ids": list(ids),
+            "worker": worker,
+            "live": live_allowed,
+            "period": period,
+            "window": window,
+        },
     )
     return [Claimed(*row) for row in rows]
 
@@ -298,22 +321,16 @@ def lock_attempt(session: Session, attempt_id: int) -> LockedAttempt | None:
         text(f"SELECT {_LOCKED_COLUMNS} FROM attempts WHERE id = :id FOR UPDATE"),
         {"id": attempt_id},
     ).one_or_none()
-    if row is None:
-        return None
-    values = row._asdict()
-    values["status"] = AttemptStatus(values["status"])
-    if values["disposition"] is not None:
-        values["disposition"] = Disposition(values["disposition"])
-    return LockedAttempt(**values)
+    return None if row is None else locked_attempt(row)
 
 
-def is_cancelled(session: Session, attempt_id: int) -> bool:
-    """Whether an attempt is cancelled, without locking it; once it is, it stays so."""
-    return bool(
-        session.execute(
-            text("SELECT status = 'cancelled' FROM attempts WHERE id = :id"), {"id": attempt_id}
-        ).scalar_one_or_none()
-    )
+def locked_attempt(values: Sequence[Any]) -> LockedAttempt:
+    """A locked attempt from the values of its columns, in the order of its fields."""
+    named = dict(zip(LockedAttempt.__slots__, values, strict=True))
+    named["status"] = AttemptStatus(named["status"])
+    if named["disposition"] is not None:
+        named["disposition"] = Disposition(named["disposition"])
+    return LockedAttempt(**named)
 
 
 def note_accepted(session: Session, attempt_id: int, call_id: str | None, now: datetime) -> None:

@@ -14,6 +14,7 @@ class Conversation:
 
     status: str
     account_id: int
+    provider: str
     provider_call_id: str | None
     recall_requested: bool
     opted_out: bool
@@ -28,7 +29,7 @@ def conversation_of(session: Session, attempt_id: int) -> Conversation | None:
     """The attempt's conversation, in one query."""
     row = session.execute(
         text("""
-            SELECT a.status, a.account_id, a.provider_call_id,
+            SELECT a.status, a.account_id, k.provider, a.provider_call_id,
                    a.recall_requested_at IS NOT NULL,
                    EXISTS (SELECT 1 FROM opt_outs o WHERE o.number = ANY (r.numbers)),
                    a.number, r.zone, r.appointment_at, r.fields, f.definition
@@ -36,6 +37,7 @@ def conversation_of(session: Session, attempt_id: int) -> Conversation | None:
             JOIN recipients r ON r.id = a.recipient_id
             JOIN campaigns c ON c.id = a.campaign_id
             JOIN flows f ON f.id = c.flow_id
+            JOIN accounts k ON k.id = a.account_id
             WHERE a.id = :id
         """),
         {"id": attempt_id},

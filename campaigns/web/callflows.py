@@ -3,81 +3,60 @@
 import json
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from campaigns import callbacks
 from campaigns.db import database_now, transaction
 from campaigns.links import Links
-from campaigns.recording import apply_event
-from campaigns.store.events import store_event
-from campaigns.web.callbacks import Incoming, IncomingDep, check_signature
-
-router = APIRouter(prefix="/flows", include_in_schema=False)
+from campaigns.store.callflows import Conversation
+from campaigns.web.callbacks import Callback, callback_route
+from campaigns.web.webhooks import take_event
 
 
-@router.api_route("/{token}", methods=["GET", "POST"])
-def opening(request: Request, token: str, message: IncomingDep) -> JSONResponse:
+def opening(callback: Callback) -> Response:
     """The document a call starts with."""
-    attempt_id = _checked(request, token, message)
-    state = request.app.state
-    with transaction(state.engine) as session:
-        talk = callbacks.conversation(session, attempt_id)
+    attempt_id, talk = _conversation(callback)
     if talk.provider_call_id is None:
-        _adopt_call(request, attempt_id, message)
-    links = Links(state.public_url, "signalwire", token)
+        _adopt_call(callback, attempt_id)
+    links = Links(callback.state.public_url, talk.provider, callback.path["token"])
     return JSONResponse(callbacks.opening_document(talk, links))
 
 
-@router.post("/{token}/keys/{digit}")
-def key_pressed(request: Request, token: str, digit: str, message: IncomingDep) -> JSONResponse:
+def key_pressed(callback: Callback) -> Response:
     """Store a keypress; answered 2xx only after the commit."""
-    attempt_id = _checked(request, token, message)
-    meaning = _record(request, attempt_id, digit)
-    return JSONResponse({"recorded": meaning})
+    attempt_id, talk = _conversation(callback)
+    return JSONResponse({"recorded": _record(callback, attempt_id, talk)})
 
 
-@router.api_route("/{token}/said/{digit}", methods=["GET", "POST"])
-def reply(request: Request, token: str, digit: str, message: IncomingDep) -> JSONResponse:
+def reply(callback: Callback) -> Response:
     """What is said to a stored keypress; one that is not stored yet is stored first."""
-    attempt_id = _checked(request, token, message)
-    _record(request, attempt_id, digit)
-    with transaction(request.app.state.engine) as session:
-        talk = callbacks.conversation(session, attempt_id)
-    return JSONResponse(callbacks.reply_document(talk, digit))
+    attempt_id, talk = _conversation(callback)
+    _record(callback, attempt_id, talk)
+    return JSONResponse(callbacks.reply_document(talk, callback.path["digit"]))
 
 
-def _checked(request: Request, token: str, message: Incoming) -> int:
+def _conversation(callback: Callback) -> tuple[int, Conversation]:
     """The attempt behind the token, after the signature was checked where there is one."""
-    state = request.app.state
-    attempt_id: int = state.vault.attempt_of(token)
-    with transaction(state.engine) as session:
-        account_id = callbacks.account_of(session, attempt_id)
-    check_signature(state.carriers.of(account_id), message)
-    return attempt_id
-
-
-def _record(request: Request, attempt_id: int, digit: str) -> str:
-    with transaction(request.app.state.engine) as session:
+    attempt_id = callback.attempt_id()
+    with transaction(callback.engine) as session:
         talk = callbacks.conversation(session, attempt_id)
+    callback.check_signature(talk.account_id)
+    return attempt_id, talk
+
+
+def _record(callback: Callback, attempt_id: int, talk: Conversation) -> str:
+    digit = callback.path["digit"]
+    with transaction(callback.engine) as session:
         recorded = callbacks.record_key(session, attempt_id, talk, digit, database_now(session))
-    request.app.state.hints.recall(recorded.recall)
+    callback.state.hints.recall(recorded.recall)
     return recorded.meaning.value
 
 
-def _adopt_call(request: Request, attempt_id: int, message: Incoming) -> None:
+def _adopt_call(callback: Callback, attempt_id: int) -> None:
     """A fetch for an attempt whose call id we never learnt: now we know the call and its id."""
-    call_id = _call_id(message.body)
-    if call_id is None:
-        return
-    engine = request.app.state.engine
-    with transaction(engine) as session:
-        event = callbacks.fetch_event(call_id)
-        event_id = store_event(session, attempt_id, event, "", "fetch")
-    if event_id is not None:
-        with transaction(engine) as session:
-            follow = apply_event(session, event_id, database_now(session))
-        request.app.state.hints.recall(follow.recall)
+    call_id = _call_id(callback.body)
+    if call_id is not None:
+        take_event(callback, attempt_id, callbacks.fetch_event(call_id), "fetch")
 
 
 def _call_id(body: bytes) -> str | None:
@@ -87,3 +66,10 @@ def _call_id(body: bytes) -> str | None:
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return call_id[:200] if isinstance(call_id, str) and call_id else None
+
+
+routes = [
+    callback_route("/flows/{token}", opening, ("GET", "POST")),
+    callback_route("/flows/{token}/keys/{digit}", key_pressed),
+    callback_route("/flows/{token}/said/{digit}", reply, ("GET", "POST")),
+]

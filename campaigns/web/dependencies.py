@@ -49,9 +49,12 @@ def _after_commit(request: Request) -> Iterator[AfterCommit]:
 AfterCommitDep = Annotated[AfterCommit, Depends(_after_commit, scope="function")]
 
 
-def _session(request: Request, later: AfterCommitDep) -> Iterator[Session]:
+def _session(request: Request, _later: AfterCommitDep) -> Iterator[Session]:
     with transaction(request.app.state.engine) as session:
         yield session
+
+
+SessionDep = Annotated[Session, Depends(_session, scope="function")]
 
 
 def _snapshot(request: Request) -> Iterator[Session]:
@@ -60,12 +63,19 @@ def _snapshot(request: Request) -> Iterator[Session]:
         yield session
 
 
-def _now(session: "SessionDep") -> datetime:
+SnapshotDep = Annotated[Session, Depends(_snapshot, scope="function")]
+
+
+def _now(session: SessionDep) -> datetime:
     return database_now(session)
 
 
-def _snapshot_now(session: "SnapshotDep") -> datetime:
+def _snapshot_now(session: SnapshotDep) -> datetime:
     return database_now(session)
+
+
+NowDep = Annotated[datetime, Depends(_now, scope="function")]
+SnapshotNowDep = Annotated[datetime, Depends(_snapshot_now, scope="function")]
 
 
 def _settings(request: Request) -> Settings:
@@ -73,15 +83,13 @@ def _settings(request: Request) -> Settings:
     return config
 
 
-def _surroundings(config: "SettingsDep") -> Surroundings:
+SettingsDep = Annotated[Settings, Depends(_settings)]
+
+
+def _surroundings(config: SettingsDep) -> Surroundings:
     return Surroundings.of(config)
 
 
-SessionDep = Annotated[Session, Depends(_session, scope="function")]
-SnapshotDep = Annotated[Session, Depends(_snapshot, scope="function")]
-NowDep = Annotated[datetime, Depends(_now, scope="function")]
-SnapshotNowDep = Annotated[datetime, Depends(_snapshot_now, scope="function")]
-SettingsDep = Annotated[Settings, Depends(_settings)]
 SurroundingsDep = Annotated[Surroundings, Depends(_surroundings)]
 
 _bearer = HTTPBearer(auto_error=False, description="An API key: `outdial key create NAME`.")

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents: what happened, what was kept, what to do. No stack traces."""
+"""Errors as RFC 9457 problem documents: what happened, what was kept, what to do; no traces."""
 
 import logging
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""The REST API under /api/v1. Every endpoint needs an API key; every error is a problem document."""
+"""The REST API under /api/v1: every endpoint needs a key, every error is a problem document."""
 
 from typing import Any
 
@@ -27,9 +27,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     }.items()
 }
 
-router = APIRouter(
-    prefix="/api/v1", dependencies=[Depends(require_key)], responses=_ERRORS
-)
+router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_key)], responses=_ERRORS)
 for module in (
     accounts,
     campaigns,

@@ -134,9 +134,7 @@ def list_recipients(
     response_class=StreamingResponse,
     responses=NOT_FOUND | {200: {"content": {"text/csv": {}}}},
 )
-def export_recipients(
-    request: Request, campaign_id: Id, session: SessionDep
-) -> StreamingResponse:
+def export_recipients(request: Request, campaign_id: Id, session: SessionDep) -> StreamingResponse:
     """Every recipient with status, last outcome, answer and their own columns, as CSV.
 
     Cells that a spreadsheet might run begin with an apostrophe; so do telephone numbers.

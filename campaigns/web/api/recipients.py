@@ -11,8 +11,6 @@ router = APIRouter(prefix="/recipients", tags=["recipients"], route_class=Bounde
 
 
 @router.get("/{recipient_id}", responses=NOT_FOUND)
-def get_recipient(
-    recipient_id: Id, session: SnapshotDep, now: SnapshotNowDep
-) -> RecipientHistory:
+def get_recipient(recipient_id: Id, session: SnapshotDep, now: SnapshotNowDep) -> RecipientHistory:
     """A recipient with every attempt, event and answer, and what happens next."""
     return reporting.recipient_history(session, recipient_id, now)

@@ -13,9 +13,7 @@ LARGEST_ID = 2**63 - 1
 
 Id = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many, at most.")]
-Before = Annotated[
-    int | None, Query(ge=1, le=LARGEST_ID, description="`next` of the page before.")
-]
+Before = Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="`next` of the page before.")]
 
 T = TypeVar("T")
 

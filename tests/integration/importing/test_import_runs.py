@@ -183,6 +183,15 @@ def test_reminders_are_planned_from_their_appointments(make_campaign, imported, 
     ]
 
 
+def test_a_reminder_without_a_rule_is_not_taken_for_an_announcement(
+    make_campaign, imported, recipients_of
+):
+    unruly = make_campaign(kind="reminder")
+    summary = imported(unruly, LIST)
+    assert (summary.status, recipients_of(unruly)) == ("failed", [])
+    assert "no reminder rule" in summary.sentence
+
+
 def test_dates_that_can_be_read_in_two_ways_fail_until_somebody_says_which(
     make_campaign, registered, imported, engine, recipients_of
 ):

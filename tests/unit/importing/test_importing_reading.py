@@ -186,6 +186,11 @@ def test_a_character_cut_by_the_end_of_the_head_is_no_damage():
     assert opened(text).encoding == "UTF-8"
 
 
+def test_control_characters_alone_do_not_make_a_text_binary():
+    assert cells('"w","x"\n"\x1f","\x1f\x1e\x01"\n"1","2"\n')[-1] == ["1", "2"]
+    assert "binary" in refusal(b"\0\x01\x02" * 20 + b"abc")
+
+
 @pytest.mark.parametrize("content", [b"", b"  \n\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n"])
 def test_an_empty_file_is_called_empty(content):
     assert "empty" in refusal(content)

@@ -1,0 +1,100 @@
+"""A database with one account and one running campaign, and short words for what tests do."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import Engine, text
+
+from campaigns.db import database_now, transaction
+from campaigns.dispatcher import Leadership, OpenHours, TickReport, TickRules, tick
+from campaigns.models import Account, Campaign
+from tests.factories import lead, make_account, make_campaign, open_for_business
+
+T = TypeVar("T")
+
+
+class Bench:
+    """A database that a test looks into and acts on, each act in a transaction of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def run(self, act: Callable[..., T], *args: Any, **named: Any) -> T:
+        """`act(session, ...)`, committed."""
+        with transaction(self.engine) as session:
+            return act(session, *args, **named)
+
+    def rows(self, sql: str, **values: Any) -> list[Any]:
+        """What a query finds, or what a statement returns, committed."""
+        with transaction(self.engine) as session:
+            found = session.execute(text(sql), values)
+            return list(found.all()) if found.returns_rows else []  # type: ignore[attr-defined]
+
+    def value(self, sql: str, **values: Any) -> Any:
+        """The one value that a query finds."""
+        ((found,),) = self.rows(sql, **values)
+        return found
+
+    def attempt(self, attempt_id: int) -> Any:
+        """The attempt's row."""
+        (row,) = self.rows("SELECT * FROM attempts WHERE id = :id", id=attempt_id)
+        return row
+
+    def recipient(self, recipient_id: int) -> Any:
+        """The recipient's row."""
+        (row,) = self.rows("SELECT * FROM recipients WHERE id = :id", id=recipient_id)
+        return row
+
+    def queued(self) -> list[Any]:
+        """Every attempt there is, by its slot."""
+        return self.rows("SELECT * FROM attempts ORDER BY slot_at, id")
+
+    def set(self, table: str, row_id: int, **columns: Any) -> None:
+        """Change a row behind the code's back."""
+        changes = ", ".join(f"{name} = :{name}" for name in columns)
+        self.rows(f"UPDATE {table} SET {changes} WHERE id = :row_id", row_id=row_id, **columns)
+
+    def now(self) -> datetime:
+        """The database's clock."""
+        return self.run(database_now)
+
+
+class Ticker:
+    """A leading scheduler whose clock the test moves."""
+
+    def __init__(self, bench: Bench, leadership: Leadership) -> None:
+        self.bench, self.leadership, self.hours = bench, leadership, OpenHours()
+        self.now = bench.now()
+        self.rules = TickRules(lease=3600.0)
+
+    def tick(self, after: float = 0.0, **named: Any) -> TickReport:
+        """One tick `after` seconds later than the last."""
+        self.now += timedelta(seconds=after)
+        return self.bench.run(tick, self.leadership, self.rules, self.now, self.hours, **named)
+
+
+@pytest.fixture
+def bench(engine: Engine) -> Bench:
+    """An empty database."""
+    return Bench(engine)
+
+
+@pytest.fixture
+def account(bench: Bench) -> Account:
+    """An account of 10 calls a second without any other limit that a test would notice."""
+    return bench.run(make_account)
+
+
+@pytest.fixture
+def campaign(bench: Bench, account: Account) -> Campaign:
+    """A running campaign that may call at all hours."""
+    return bench.run(make_campaign, account)
+
+
+@pytest.fixture
+def ticker(bench: Bench) -> Ticker:
+    """A leader; the web process and the public URL are alive."""
+    bench.run(open_for_business)
+    return Ticker(bench, bench.run(lead))
