@@ -80,18 +80,24 @@ def _not_placed(
 ) -> FollowUp:
     """Nothing was placed: a fault stops the account; congestion and lost connections back off."""
     recall: list[int] = []
+    # The account's row before the number's: the tick, which holds accounts, may wait for a number.
+    level, until = dispatch.lock_backoff(session, attempt.account_id)
     if answer.answer is Answer.FAULT:
         reason = "account_fault"
         sentence = (
-            f"The provider refused a call with “{answer.reason}”. That concerns the account, not "
-            "the person called, so the account is paused and the attempt was not counted. Put "
-            "the account right, then resume it."
+            f"A call was refused with “{answer.reason}”. That concerns the account, not the person "
+            "called, so the account is paused and the attempt was not counted. Put the account "
+            "right, then resume it."
         )
     else:
         reason = "congested" if answer.answer is Answer.CONGESTED else "not_sent"
-        level = dispatch.backoff_level(session, attempt.account_id)
+        # Calls that were out when the back-off began meet the same trouble, not a greater one.
+        again = until is not None and until > now
         dispatch.back_off_account(
-            session, attempt.account_id, pacing.back_off(level, now, answer.retry_after)
+            session,
+            attempt.account_id,
+            pacing.back_off(level - 1 if again else level, now, answer.retry_after),
+            level if again else level + 1,
         )
     cancelled = attempts.cancel_claimed_attempts(session, [attempt.id], worker, reason, now)
     release_cancelled(session, cancelled, now)
@@ -244,15 +250,18 @@ def _end(
     end_reason: str | None,
     now: datetime,
 ) -> None:
+    """End an attempt. One in which nobody's telephone rang is not counted, if we took it back or
+    its number does not exist: the person has other numbers, and other days."""
     never_rang = attempt.ringing_at is None and attempt.answered_at is None
     recalled = disposition is Disposition.CANCELED and attempt.recall_requested_at is not None
+    nobody = recalled or disposition is Disposition.INVALID_NUMBER
     attempts.end_attempt(
         session,
         attempt.id,
         disposition,
         now,
         end_reason=end_reason,
-        spent=not (recalled and never_rang),
+        spent=not (nobody and never_rang),
     )
     conclude(session, attempt, disposition, now)
 

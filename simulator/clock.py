@@ -26,6 +26,9 @@ def iso(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
+LEAST_LIMIT = 20.0  # seconds
+
+
 class Clock:
     """Turns seconds in the life of a call into real seconds.
 
@@ -38,6 +41,14 @@ class Clock:
 
     def real(self, seconds: float) -> float:
         return max(0.0, seconds) * self.scale
+
+    def longest(self, seconds: float) -> float:
+        """A limit on a whole call, in real seconds.
+
+        A call also waits for documents and requests, and those waits are real: scaled down as far
+        as speech is, the limit would cut off calls whose product merely took a breath.
+        """
+        return max(self.real(seconds), min(seconds / 10, LEAST_LIMIT))
 
     async def pass_time(self, seconds: float) -> None:
         await asyncio.sleep(self.real(seconds))

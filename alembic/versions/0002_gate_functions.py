@@ -53,16 +53,11 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH mine AS (
+        -- Gated before they are counted: whoever may not be called takes nobody else's room.
         -- Skipping what another worker with the same message holds: it claims or refuses it.
-        SELECT a.id FROM attempts a
-        WHERE a.id = ANY (p_ids) AND a.account_id = p_account AND a.status = 'queued'
-          AND a.slot_at <= claimed
-        ORDER BY a.slot_at LIMIT room FOR UPDATE SKIP LOCKED
-    ), taken AS (
-        UPDATE attempts AS a
-        SET status = 'dialing', claimed_at = claimed, claimed_by = p_worker
-        FROM mine, campaigns c, accounts k, recipients r, caller_ids f
-        WHERE a.id = mine.id
+        SELECT a.id, f.number AS from_number, c.ring_timeout
+        FROM attempts a, campaigns c, accounts k, recipients r, caller_ids f
+        WHERE a.id = ANY (p_ids) AND a.account_id = p_account
           AND a.status = 'queued'
           AND a.recall_requested_at IS NULL
           AND a.slot_at <= claimed AND claimed < a.not_after AND claimed < a.open_until
@@ -76,8 +71,14 @@ BEGIN
           AND f.id = a.caller_id_id
           AND NOT EXISTS (SELECT 1 FROM opt_outs o WHERE o.number = ANY (r.numbers))
           AND EXISTS (SELECT 1 FROM dialing_switch WHERE enabled)
+        ORDER BY a.slot_at LIMIT room FOR UPDATE OF a SKIP LOCKED
+    ), taken AS (
+        UPDATE attempts AS a
+        SET status = 'dialing', claimed_at = claimed, claimed_by = p_worker
+        FROM mine
+        WHERE a.id = mine.id AND a.status = 'queued'
         RETURNING a.id, a.slot_at, a.not_after, a.number AS to_number,
-            f.number AS from_number, c.ring_timeout
+            mine.from_number, mine.ring_timeout
     ), paced AS (
         UPDATE account_paces p
         SET next_post_at = first_post

@@ -19,7 +19,9 @@ OPT_OUT_GRACE = timedelta(seconds=0.3)
 AGREED = {
     "busy": {"busy"},
     "noAnswer": {"no_answer"},
-    "decline": {"rejected"},
+    # The provider's voice log has no word for a declined call and calls it busy; that is all
+    # there is to know when its callback was lost.
+    "decline": {"rejected", "busy"},
     "error": {"failed"},
     "not_found": {"invalid_number"},
     "cancel": {"canceled"},

@@ -86,7 +86,7 @@ class DemoRun:
                 self.stack.simulator_url,
                 time_scale=self._options.time_scale,
                 cps=self._options.cps,
-                max_concurrent=max(50, int(self._options.cps * 10)),
+                max_concurrent=max(50, int(self._options.cps * 2)),
             )
             add_account(session, account, self.vault)
             self.campaign_id = create_campaign(session, self._campaign()).id

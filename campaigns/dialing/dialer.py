@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from campaigns.calls import Answer, CallRequest, DialAnswer
 from campaigns.db import database_now, transaction
 from campaigns.dialing.clock import DatabaseClock, boot_seconds
-from campaigns.errors import OutdialError
+from campaigns.errors import NotAllowed, OutdialError
 from campaigns.outcomes import release_cancelled
 from campaigns.provisioning import Carrier
 from campaigns.recording import FollowUp, record_answer
@@ -84,10 +84,14 @@ class Dialer:
             self._run_account([slot for slot in waiting if slot.account_id == account_id])
 
     def _run_account(self, slots: list[QueuedSlot]) -> None:
-        """Claim each slot when it comes; what a claim leaves is asked for again while it lasts."""
+        """Claim each slot when it comes; what a claim leaves is asked for again while it lasts.
+
+        A group is everything due by then, so that a slot which is left over, because its campaign
+        was paused or there was no room, is asked for together with those behind it.
+        """
         while slots:
             self._sleep_until(self._clock.boot_at(slots[0].slot_at))
-            end = slots[0].slot_at + timedelta(seconds=GROUP_SECONDS)
+            end = max(slots[0].slot_at, self._clock.now()) + timedelta(seconds=GROUP_SECONDS)
             group = [slot for slot in slots if slot.slot_at <= end]
             self._sleep_until(self._clock.boot_at(group[-1].slot_at))
             taken = self._dial_group(group)
@@ -156,14 +160,21 @@ class Dialer:
             self._record(one, answer)
 
     def _post(self, one: Claimed, latest: float) -> DialAnswer | None:
-        """Write the one POST, unless it is too late for it; then cancel, since nothing was sent."""
+        """Write the one POST, unless it is too late for it; then cancel, since nothing was sent.
+
+        What cannot even be asked for is answered here as a provider would: the number is refused
+        (a live account and fiction), or the account is at fault, or nothing was sent.
+        """
         try:
             carrier = self._carrier_of(one.account_id)
             request = carrier.request(one)
-        except (OutdialError, SQLAlchemyError) as error:
-            log.error("attempt %d cannot be posted: %s", one.id, error)
-            self._cancel(one, "not_sent")
-            return None
+        except NotAllowed as error:
+            return DialAnswer(Answer.BAD_NUMBER, reason=str(error))
+        except OutdialError as error:
+            return DialAnswer(Answer.FAULT, reason=str(error))
+        except Exception as error:  # no byte was written, whatever this is
+            log.exception("attempt %d cannot be posted", one.id)
+            return DialAnswer(Answer.NOT_SENT, reason=type(error).__name__)
         if boot_seconds() > latest or self._clock.now() >= one.not_after:
             self._cancel(one, "stale_claim")
             return None

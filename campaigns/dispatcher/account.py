@@ -1,5 +1,6 @@
 """One account's part of a tick: how many slots it may be given, and who gets which."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,9 +10,12 @@ from sqlalchemy.orm import Session
 from campaigns import pacing
 from campaigns.dispatcher.campaign import CampaignDesk, Ready
 from campaigns.dispatcher.hours import OpenHours
+from campaigns.errors import InvalidInput
 from campaigns.store import attempts, dispatch
 from campaigns.store.attempts import PlannedAttempt
 from campaigns.store.dispatch import AccountLoad, RunningCampaign
+
+log = logging.getLogger(__name__)
 
 # The soonest a slot may be: its hint has to travel first.
 LEAD_SECONDS = 0.12
@@ -35,31 +39,49 @@ class Pace:
 
 
 class SlotBook:
-    """Gives slots that satisfy every limit on their way: account, group, caller id, campaign."""
+    """Gives slots that satisfy every limit on their way: account, group, caller id, campaign.
+
+    One book serves a whole tick, since several accounts may share one group's limit.
+    """
 
     def __init__(self, now: datetime, horizon: datetime) -> None:
-        self._now, self._horizon = now, horizon
+        self.now, self._horizon = now, horizon
         self._lookahead = (horizon - now).total_seconds()
+        self._soonest = now + timedelta(seconds=LEAD_SECONDS)
+        self._groups: dict[str, Pace] = {}
+
+    def group(self, load: AccountLoad) -> Pace | None:
+        """The limit of the account's pacing group, as the accounts before it left it."""
+        if load.pacing_group is None or load.group_cps is None:
+            return None
+        if load.pacing_group not in self._groups:
+            self._groups[load.pacing_group] = Pace.at(
+                load.group_next_free, load.group_cps, self.now, self._lookahead
+            )
+        return self._groups[load.pacing_group]
 
     def pace(self, next_free: datetime | None, cps: float | None) -> Pace | None:
         """A limit, or None where there is none."""
-        return Pace.at(next_free, cps, self._now, self._lookahead) if cps else None
+        return Pace.at(next_free, cps, self.now, self._lookahead) if cps else None
 
     def available(self, paces: Sequence[Pace | None], most: int) -> int:
         """How many slots fit under all of these limits before the horizon."""
         scopes = [pace.scope for pace in paces if pace is not None]
         if not scopes:
             return max(most, 0)
-        slots, _ = pacing.take_slots_in(
-            scopes, self._now, self._horizon, max(most, 0), LEAD_SECONDS
-        )
+        slots, _ = pacing.take_slots_in(scopes, self.now, self._horizon, max(most, 0), LEAD_SECONDS)
         return len(slots)
+
+    def earliest(self, paces: Sequence[Pace | None]) -> datetime:
+        """When the next slot that satisfies them all falls, be it before the horizon or not."""
+        states = [pace.scope.state.next_free for pace in paces if pace is not None]
+        return max([self._soonest, *(state for state in states if state is not None)])
 
     def take(self, paces: Sequence[Pace | None]) -> datetime | None:
         """The next slot that satisfies them all; None when there is none before the horizon."""
         real = [pace for pace in paces if pace is not None]
         slots, states = pacing.take_slots_in(
-            [pace.scope for pace in real], self._now, self._horizon, 1, LEAD_SECONDS
+            [pace.scope for pace in real], self.now, self._horizon, 1, LEAD_SECONDS
         )
         for pace, state in zip(real, states, strict=True):
             pace.scope = replace(pace.scope, state=state)
@@ -71,20 +93,18 @@ def dispatch_account(
     load: AccountLoad,
     campaigns: Sequence[RunningCampaign],
     hours: OpenHours,
+    book: SlotBook,
     *,
-    now: datetime,
-    horizon: datetime,
     grace: timedelta,
     publish_failing: bool,
 ) -> list[list[int]]:
     """Queue attempts for one account's campaigns; returns their ids in batches to hint."""
-    book = SlotBook(now, horizon)
     account = book.pace(load.next_free, load.cps)
-    group = book.pace(load.group_next_free, load.group_cps)
+    group = book.group(load)
     allowance = book.available(
-        [account, group], _free_slots(load, now, publish_failing=publish_failing)
+        [account, group], _free_slots(load, book.now, publish_failing=publish_failing)
     )
-    desks = [CampaignDesk(session, campaign, load, hours, now) for campaign in campaigns]
+    desks = _desks(session, load, campaigns, hours, book.now)
     callers = {c.caller_id_id: book.pace(c.caller_next_free, c.caller_cps) for c in campaigns}
     own = {c.id: book.pace(c.next_free, c.max_cps) for c in campaigns}
     limits = {
@@ -98,6 +118,23 @@ def dispatch_account(
         desk.settle()
     _save(session, load, account, group, callers, desks, own)
     return list(_batches(planned))
+
+
+def _desks(
+    session: Session,
+    load: AccountLoad,
+    campaigns: Sequence[RunningCampaign],
+    hours: OpenHours,
+    now: datetime,
+) -> list[CampaignDesk]:
+    """The campaigns' desks. One whose rules cannot be read calls nobody and stops nobody else."""
+    desks = []
+    for campaign in campaigns:
+        try:
+            desks.append(CampaignDesk(session, campaign, load, hours, now))
+        except InvalidInput as error:
+            log.error("campaign %d cannot be dialled: %s", campaign.id, error)
+    return desks
 
 
 def _free_slots(load: AccountLoad, now: datetime, *, publish_failing: bool) -> int:
@@ -155,14 +192,30 @@ def _give_slots(
     own: dict[int, Pace | None],
     grace: timedelta,
 ) -> list[PlannedAttempt]:
+    """Slots for everybody who is ready, each time to the campaign that can use the next one.
+
+    Campaigns that can use it equally soon take turns by weight. A campaign whose own limit lets
+    it go later only comes later: a slot held for it would be a gap for all the others.
+    """
+    paces = {
+        desk.id: [*shared, callers[desk.campaign.caller_id_id], own[desk.id]] for desk in desks
+    }
     planned: list[PlannedAttempt] = []
-    for desk, one in _interleaved(desks):
-        campaign = desk.campaign
-        slot = book.take([*shared, callers[campaign.caller_id_id], own[campaign.id]])
+    turn = dict.fromkeys(paces, 0)
+    waiting = [desk for desk in desks if desk.ready]
+    while waiting:
+        desk = min(
+            waiting,
+            key=lambda desk: (book.earliest(paces[desk.id]), (turn[desk.id] + 1) / desk.weight),
+        )
+        one = desk.ready[turn[desk.id]]
+        slot = book.take(paces[desk.id])
         if slot is None:
             desk.put_back(one)
-            continue
-        planned.append(_plan(campaign, one, slot, grace))
+        else:
+            planned.append(_plan(desk.campaign, one, slot, grace))
+        turn[desk.id] += 1
+        waiting = [desk for desk in waiting if turn[desk.id] < len(desk.ready)]
     return planned
 
 
@@ -181,16 +234,6 @@ def _plan(
         open_until=one.open_until,
         rule_version=one.rule_version,
     )
-
-
-def _interleaved(desks: Sequence[CampaignDesk]) -> list[tuple[CampaignDesk, Ready]]:
-    """Everybody who is ready, the campaigns taking turns by weight within the tick."""
-    turns = [
-        ((place + 1) / desk.weight, position, desk, one)
-        for position, desk in enumerate(desks)
-        for place, one in enumerate(desk.ready)
-    ]
-    return [(desk, one) for _, _, desk, one in sorted(turns, key=lambda turn: turn[:2])]
 
 
 def _save(

@@ -15,9 +15,12 @@ from campaigns.store.recipients import DueRecipient, Fate
 
 # One slot in four goes to retries while both first calls and retries are due.
 RETRY_SHARE = 0.25
-# Rows one campaign may have read in one tick beyond its slots, so that a long run of blocked or
-# snoozed recipients neither stalls the tick nor keeps others waiting behind it.
+# Rows of one campaign that one tick may turn away, so that a long run of blocked or snoozed
+# recipients neither stalls the tick nor keeps others waiting behind it.
 EXTRA_READS = 300
+# Rows read at once while nobody who was read may be called: a statement for each would make the
+# tick late, and with it every slot it gives.
+MOST_AT_ONCE = 100
 # How long somebody waits whose number is on another call, seconds.
 NUMBER_BUSY_SECONDS = 15.0
 DAY_SECONDS = 86400.0
@@ -53,15 +56,24 @@ class CampaignDesk:
         self._policy = retries.RetryPolicy.parse(campaign.retry_policy)
         self._fates: list[Fate] = []
         self._reads_left = EXTRA_READS
+        # How many slots the campaign has used so far: the ratio of retries is kept over all ticks,
+        # since a single tick often has room for one call only.
+        self._served = round(campaign.vtime * campaign.weight)
 
     def take(self, quota: int) -> int:
-        """Find up to `quota` recipients to call; returns how many were found."""
-        found = 0
+        """Find up to `quota` recipients to call; returns how many were found.
+
+        Of those who are read and may be called, as many as were wanted are taken; the others stay
+        first in line.
+        """
+        found, reach = 0, quota
         while found < quota and not self.sated:
-            wanted = quota - found
-            rows = self._read(wanted)
+            rows = self._read(max(quota - found, min(reach, self._reads_left)))
+            passed = self._pass_gates(rows)
+            self._reads_left -= len(rows) - len(passed)
             self.sated = not rows or self._reads_left <= 0
-            found += self._gate(rows)
+            found += self._hold(passed[: quota - found])
+            reach = 0 if passed else min(2 * len(rows), MOST_AT_ONCE)
         self.vtime += found / self.weight
         return found
 
@@ -69,13 +81,12 @@ class CampaignDesk:
         """Due recipients, first calls and retries in their fixed ratio, one side filling up."""
         if not self._open:
             return []
-        before = len(self.ready)
-        first, again = pacing.split(count, RETRY_SHARE, split_before=before)
+        before = self._served + len(self.ready)
+        _, again = pacing.split(count, RETRY_SHARE, split_before=before)
         retried = self._due(again, retry=True)
         fresh = self._due(count - len(retried), retry=False)
         if len(fresh) + len(retried) < count:
             retried += self._due(count - len(fresh) - len(retried), retry=True, skip=retried)
-        self._reads_left -= len(fresh) + len(retried)
         return fresh + retried
 
     def _due(
@@ -96,9 +107,8 @@ class CampaignDesk:
         )
         return rows
 
-    def _gate(self, rows: Sequence[DueRecipient]) -> int:
-        """Send away whoever may not be called now; hold the numbers of the rest."""
-        passed = self._pass_gates(rows)
+    def _hold(self, passed: Sequence[DueRecipient]) -> int:
+        """Hold the numbers of those who may be called; returns how many were free."""
         if not passed:
             return 0
         ids = attempts.reserve_attempt_ids(self._session, len(passed))
@@ -112,6 +122,9 @@ class CampaignDesk:
         return len(held)
 
     def _pass_gates(self, rows: Sequence[DueRecipient]) -> list[DueRecipient]:
+        """Send away whoever may not be called now; returns the rest."""
+        if not rows:
+            return []
         ids = [one.id for one in rows]
         opted_out = recipients.opted_out_recipients(self._session, ids)
         last_calls = recipients.last_calls_to(self._session, [one.number for one in rows])

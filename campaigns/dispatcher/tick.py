@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from campaigns.dispatcher.account import dispatch_account
+from campaigns.dispatcher.account import SlotBook, dispatch_account
 from campaigns.dispatcher.hours import OpenHours
 from campaigns.outcomes import release_cancelled
 from campaigns.store import attempts, dispatch, recipients
@@ -86,14 +86,14 @@ def tick(
         rules.slot_grace,
     )
     hours.refresh(recipients.zone_sets(session), now)
+    book = SlotBook(now, horizon)
     for load in loads:
         report.batches += dispatch_account(
             session,
             load,
             [campaign for campaign in running if campaign.account_id == load.id],
             hours,
-            now=now,
-            horizon=horizon,
+            book,
             grace=timedelta(seconds=rules.slot_grace),
             publish_failing=publish_failing,
         )

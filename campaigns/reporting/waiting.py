@@ -91,7 +91,7 @@ def _sentence(groups: Mapping[str, WaitingGroup], opening: _Closed | None, now: 
         )
     if "later" in groups:
         at = groups["later"].first_at
-        parts.append(f"{groups['later'].people:,} for their day, the first {words.until(at, now)}")
+        parts.append(f"{groups['later'].people:,} for their time, the first {words.until(at, now)}")
     return _joined(parts, due_first="due" in groups)
 
 

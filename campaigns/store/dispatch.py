@@ -74,10 +74,13 @@ def take_lease(session: Session, holder: str, seconds: float) -> int | None:
 
     The current leader's row lock is not waited for: whoever holds it is alive and ticking.
     """
+    # Asked first, because an insert that conflicts waits for the leader's tick to end.
     session.execute(
         text("""
             INSERT INTO leases (name, holder, term, expires_at)
-            VALUES ('scheduler', '', 0, '-infinity') ON CONFLICT DO NOTHING
+            SELECT 'scheduler', '', 0, '-infinity'
+            WHERE NOT EXISTS (SELECT 1 FROM leases WHERE name = 'scheduler')
+            ON CONFLICT DO NOTHING
         """)
     )
     free = session.execute(
@@ -164,7 +167,10 @@ def lock_running_campaigns(
 ) -> list[RunningCampaign]:
     """Running campaigns on accounts that may dial now, locked against a pause in mid-tick.
 
-    A pause waits for this transaction and then sees, and cancels, what it queued.
+    A pause waits for this transaction and then sees, and cancels, what it queued. The other way
+    round nothing is waited for: a campaign that somebody holds at this instant is left out of the
+    tick, so that it stops no other campaign, and so that a tick that holds overdue attempts can
+    never be waiting for a pause that wants them.
     """
     rows = session.execute(
         text("""
@@ -178,7 +184,7 @@ def lock_running_campaigns(
               AND (c.ends_at IS NULL OR c.ends_at > :now)
               AND (NOT k.live OR :live_allowed)
             ORDER BY c.id
-            FOR NO KEY UPDATE OF c
+            FOR NO KEY UPDATE OF c SKIP LOCKED
         """),
         {"now": now, "live_allowed": live_allowed},
     )
@@ -189,6 +195,10 @@ def account_loads(
     session: Session, ids: Sequence[int], now: datetime, waiting_since: datetime, grace: float
 ) -> list[AccountLoad]:
     """Limits and load of accounts, locked: the tick is the only writer of pacing state.
+
+    An account that is being paused or is backing off at this instant is left out. The slots of
+    the last second are those of the second that ended with the latest slot that is due: however
+    far apart the slots are, there is always one to judge by.
 
     Waiting calls are those the provider may still hold in a queue of its own: claimed, not yet
     ringing, and claimed since `waiting_since`; older ones are in doubt and count as open only.
@@ -210,19 +220,26 @@ def account_loads(
                   AND a.status IN ('queued', 'dialing', 'ringing', 'in_progress')
             ) load ON true
             LEFT JOIN LATERAL (
+                SELECT max(a.slot_at) AS at FROM attempts a
+                WHERE a.account_id = k.id AND a.slot_at <= :due
+            ) latest ON true
+            LEFT JOIN LATERAL (
                 SELECT count(*) FILTER (WHERE a.slot_at <= :due) AS given, max(a.slot_at) AS last,
                        count(*) FILTER (WHERE a.slot_at <= :due AND (a.status = 'queued'
                             OR a.cancel_reason = 'late_slot')) AS missed
                 FROM attempts a
                 WHERE a.account_id = k.id
-                  AND a.slot_at > CAST(:due AS timestamptz) - interval '1 second'
+                  AND a.slot_at > coalesce(latest.at, CAST(:due AS timestamptz))
+                      - interval '1 second'
             ) slots ON true
-            WHERE k.id = ANY (:ids)
-            ORDER BY k.id
-            FOR NO KEY UPDATE OF k
+            WHERE k.id = ANY (:ids) AND k.status = 'active'
+              AND (k.backoff_until IS NULL OR k.backoff_until <= :now)
+            ORDER BY k.next_free NULLS FIRST, k.id
+            FOR NO KEY UPDATE OF k SKIP LOCKED
         """),
         {
             "ids": list(ids),
+            "now": now,
             "waiting_since": waiting_since,
             "due": now - timedelta(seconds=grace),
         },
@@ -264,16 +281,15 @@ def save_campaign_pacing(
     )
 
 
-def back_off_account(session: Session, account_id: int, until: datetime) -> None:
-    """No slots and no claims for the account until `until`; the next time waits longer."""
+def back_off_account(session: Session, account_id: int, until: datetime, level: int) -> None:
+    """No slots and no claims for the account until `until`; `level` is how often in a row."""
     session.execute(
         text("""
             UPDATE accounts
-            SET backoff_until = greatest(backoff_until, :until),
-                backoff_level = least(backoff_level + 1, 20)
+            SET backoff_until = greatest(backoff_until, :until), backoff_level = least(:level, 20)
             WHERE id = :id
         """),
-        {"id": account_id, "until": until},
+        {"id": account_id, "until": until, "level": level},
     )
 
 
@@ -285,14 +301,15 @@ def forgive_account(session: Session, account_id: int) -> None:
     )
 
 
-def backoff_level(session: Session, account_id: int) -> int:
-    """How often in a row the account had to back off."""
-    return int(
-        session.execute(
-            text("SELECT backoff_level FROM accounts WHERE id = :id FOR NO KEY UPDATE"),
-            {"id": account_id},
-        ).scalar_one()
-    )
+def lock_backoff(session: Session, account_id: int) -> tuple[int, datetime | None]:
+    """How often in a row the account had to back off, and until when; its row is locked."""
+    row = session.execute(
+        text("""
+            SELECT backoff_level, backoff_until FROM accounts WHERE id = :id FOR NO KEY UPDATE
+        """),
+        {"id": account_id},
+    ).one()
+    return row[0], row[1]
 
 
 def stop_account(session: Session, account_id: int, status: str, reason: str) -> bool:

@@ -16,11 +16,17 @@ from campaigns.store.attempts import LockedAttempt, locked_attempt
 def store_event(
     session: Session, attempt_id: int, event: CallEvent, raw: str, source: str
 ) -> tuple[int, datetime] | None:
-    """Store an event as it came; its id and the database's time, None when it was stored before."""
+    """Store an event as it came; its id and the database's time, None when nothing is left to do.
+
+    That is when it was stored before, and when it is of a kind that changes nothing: such an
+    event is kept and is applied by being kept.
+    """
     found = session.execute(
         text("""
-            INSERT INTO call_events (attempt_id, source, kind, dedupe_key, event, raw)
-            VALUES (:attempt, :source, :kind, :key, CAST(:event AS jsonb), :raw)
+            INSERT INTO call_events (attempt_id, source, kind, dedupe_key, event, raw,
+                                     applied_at, verdict)
+            VALUES (:attempt, :source, :kind, :key, CAST(:event AS jsonb), :raw,
+                    CASE WHEN :settled THEN now() END, CASE WHEN :settled THEN 'noted' END)
             ON CONFLICT (attempt_id, dedupe_key) DO NOTHING
             RETURNING id, clock_timestamp()
         """),
@@ -31,9 +37,10 @@ def store_event(
             "key": event.dedupe_key[:300],
             "event": json.dumps(_to_json(event)),
             "raw": raw,
+            "settled": event.kind is EventKind.OTHER,
         },
     ).one_or_none()
-    return None if found is None else (found[0], found[1])
+    return None if found is None or event.kind is EventKind.OTHER else (found[0], found[1])
 
 
 def lock_unapplied_event(session: Session, event_id: int) -> tuple[CallEvent, LockedAttempt] | None:

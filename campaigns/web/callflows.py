@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
 from campaigns import callbacks
@@ -38,7 +39,7 @@ def reply(callback: Callback) -> Response:
 def _conversation(callback: Callback) -> tuple[int, Conversation]:
     """The attempt behind the token, after the signature was checked where there is one."""
     attempt_id = callback.attempt_id()
-    with transaction(callback.engine) as session:
+    with Session(callback.state.autocommit) as session:
         talk = callbacks.conversation(session, attempt_id)
     callback.check_signature(talk.account_id)
     return attempt_id, talk

@@ -39,7 +39,7 @@ async def answer(run: Run, params: JSON) -> None:
     longest = number(run, (params or {}).get("max_duration"), 0.0)
     if longest > 0:
         talked = run.call.duration
-        left = run.exchange.clock.real(longest) - talked
+        left = run.exchange.clock.longest(longest) - talked
         run.limit.reschedule(asyncio.get_running_loop().time() + max(0.0, left))
 
 

@@ -38,7 +38,11 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"instant": words.instant, "number": lambda value: f"{value:,}"}
+    environment.filters |= {
+        "instant": words.instant,
+        "calls": words.calls,
+        "number": lambda value: f"{value:,}",
+    }
     return environment
 
 

@@ -55,8 +55,12 @@ def bars_of_calls(report: CampaignReport) -> list[Bar]:
 
 
 def bars_of_answers(report: CampaignReport) -> list[Bar]:
-    """What people's last key meant."""
-    return _bars(report.answers.latest, _MEANINGS) if report.answers.keys else []
+    """What people's last key meant; meanings that the flow asks for appear even without any."""
+    if not report.answers.keys:
+        return []
+    asked = {answer.get("meaning") for answer in report.campaign.flow.get("answers", {}).values()}
+    said = report.answers.latest.items()
+    return _bars({name: count for name, count in said if count or name in asked}, _MEANINGS)
 
 
 def hours_chart(hours: Sequence[HourCount]) -> list[HourBar]:

@@ -140,7 +140,6 @@ def test_stopping_recalls_what_rings_after_the_commit(app, client, engine, runni
 
 def test_a_refused_stop_recalls_nothing(app, client, engine, running):
     client.post(f"/api/v1/campaigns/{running}/stop")
-    app.state.hints.recalled.clear()
     check_problem(client.post(f"/api/v1/campaigns/{running}/stop"), 409)
     assert app.state.hints.recalled == []
 

@@ -69,9 +69,15 @@ class Ticker:
         self.now = bench.now()
         self.rules = TickRules(lease=3600.0)
 
-    def tick(self, after: float = 0.0, **named: Any) -> TickReport:
-        """One tick `after` seconds later than the last."""
+    def tick(self, after: float = 0.0, *, claiming: bool = False, **named: Any) -> TickReport:
+        """One tick `after` seconds later than the last; `claiming`: workers took what came due."""
         self.now += timedelta(seconds=after)
+        if claiming:
+            self.bench.rows(
+                "UPDATE attempts SET status = 'dialing', claimed_at = slot_at, claimed_by = 'w' "
+                "WHERE status = 'queued' AND slot_at <= :now",
+                now=self.now,
+            )
         return self.bench.run(tick, self.leadership, self.rules, self.now, self.hours, **named)
 
 

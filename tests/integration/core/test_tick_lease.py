@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from campaigns.db import transaction
-from campaigns.dispatcher import Leadership, TickRules
+from campaigns.dispatcher import TickRules
 from campaigns.models import Account, Campaign
 from campaigns.store import dispatch
 from tests.factories import make_campaign, make_recipient, make_recipients

@@ -45,7 +45,7 @@ def test_slots_are_spaced_without_a_burst_and_within_the_look_ahead(
 ) -> None:
     bench.run(make_recipients, campaign, 60)
     for _ in range(8):
-        ticker.tick(after=0.25)
+        ticker.tick(after=0.25, claiming=True)
         newest = bench.queued()[-1].slot_at
         assert newest < ticker.now + timedelta(seconds=0.7)
     rows = bench.queued()
@@ -110,7 +110,7 @@ def test_accounts_of_one_pacing_group_share_its_limit(bench: Bench, ticker: Tick
         account = bench.run(make_account, pacing_group="space", cps=50.0)
         bench.run(lambda s, a=account: make_recipients(s, make_campaign(s, a), 30))
     for _ in range(8):
-        ticker.tick(after=0.25)
+        ticker.tick(after=0.25, claiming=True)
     rows = bench.queued()
     assert min(gaps(rows)) >= spacing(5)
     shares = Counter(row.account_id for row in rows)
@@ -128,7 +128,7 @@ def test_a_caller_id_and_a_campaign_have_limits_of_their_own(
     for one in (narrow, *behind):
         bench.run(make_recipients, one, 20)
     for _ in range(12):
-        ticker.tick(after=0.25)
+        ticker.tick(after=0.25, claiming=True)
     rows = bench.queued()
     assert min(gaps([r for r in rows if r.campaign_id == narrow.id])) >= spacing(2)
     assert min(gaps([r for r in rows if r.campaign_id != narrow.id])) >= spacing(4)
@@ -142,7 +142,7 @@ def test_a_slow_campaign_does_not_hold_back_a_fast_one(
         bench.run(make_recipients, slow, 10)
     bench.run(make_recipients, campaign, 100)
     for _ in range(24):  # six seconds at 10 a second
-        ticker.tick(after=0.25)
+        ticker.tick(after=0.25, claiming=True)
     assert len(bench.queued()) >= 58
 
 
@@ -152,7 +152,7 @@ def test_campaigns_share_by_weight(bench: Bench, ticker: Ticker, account: Accoun
     for each in (one, three):
         bench.run(make_recipients, each, 80)
     for _ in range(24):
-        ticker.tick(after=0.25)
+        ticker.tick(after=0.25, claiming=True)
     shares = Counter(row.campaign_id for row in bench.queued())
     assert shares[three.id] / shares[one.id] == pytest.approx(3, rel=0.2)
 
@@ -163,11 +163,11 @@ def test_a_campaign_that_was_idle_does_not_catch_up_in_a_burst(
     idle = bench.run(make_campaign, account)
     bench.run(make_recipients, campaign, 120)
     for _ in range(20):
-        ticker.tick(after=0.25)
+        ticker.tick(after=0.25, claiming=True)
     bench.run(make_recipients, idle, 60)
     last = bench.queued()[-1].id
     for _ in range(12):
-        ticker.tick(after=0.25)
+        ticker.tick(after=0.25, claiming=True)
     shares = Counter(row.campaign_id for row in bench.queued() if row.id > last)
     assert shares[idle.id] == pytest.approx(shares[campaign.id], abs=3)
 
@@ -222,9 +222,7 @@ def test_a_second_campaign_is_served_behind_a_big_blocked_one(
 def test_every_recipient_that_is_read_leaves_the_front(
     bench: Bench, ticker: Ticker, campaign: Campaign
 ) -> None:
-    policy = {"max_per_day": 1, "max_attempts": 3}
     bench.rows("UPDATE campaigns SET retry_policy = CAST(:p AS jsonb)", p='{"max_per_day": 1}')
-    del policy
     past = ticker.now - timedelta(minutes=5)
     opted, late, done, busy, recent, often = bench.run(make_recipients, campaign, 6)
     opt_out(bench, opted.numbers)

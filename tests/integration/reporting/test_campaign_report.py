@@ -164,7 +164,7 @@ def test_a_zone_that_is_open_does_not_wait_with_those_that_are_closed(session):
     assert wait.sentence == (
         "1 person can be called now; waiting: 1 for their calling hours (the next window opens "
         "Monday 23 November at 9 AM in Los Angeles, in 2 hours), 1 to be called again, the first "
-        "in 1 hour and 1 for their day, the first in 3 days."
+        "in 1 hour and 1 for their time, the first in 3 days."
     )
 
 

@@ -1,0 +1,182 @@
+"""`outdial campaign ...`: create, list, start, pause, resume, stop, status, report."""
+
+from typing import Annotated
+
+import typer
+
+from campaigns import campaigning, reporting
+from campaigns.cli import context
+from campaigns.cli.output import Command, JsonOption, json_option, say, show_json, show_table
+from campaigns.cli.report import show_counts, show_report
+from campaigns.config import settings
+from campaigns.db import database_now
+from campaigns.drafting import CampaignDraft
+from campaigns.lifecycle import CampaignStatus
+from campaigns.reporting import Surroundings, read_one_snapshot
+from campaigns.reporting.values import CampaignView
+
+app = typer.Typer(help="Campaigns: create, start, watch, stop.", no_args_is_help=True)
+
+Id = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="The campaign's number.")]
+Why = Annotated[str, typer.Option(help="The reason, for the log.")]
+
+
+@app.command(cls=Command)
+def create(
+    name: Annotated[str, typer.Option(help="What people will know it by.")],
+    kind: Annotated[str, typer.Option(help="reminder or announcement")],
+    account: Annotated[str, typer.Option(help="Name of the account that calls.")],
+    organisation: Annotated[str, typer.Option(help="Who is calling, as it is spoken.")] = "",
+    contact: Annotated[str, typer.Option(help="How to reach them, as it is spoken.")] = "",
+    message: Annotated[str | None, typer.Option(help="What is said, with {columns} in it.")] = None,
+    voicemail: Annotated[str, typer.Option(help="hang_up or leave_message")] = "hang_up",
+    voicemail_text: Annotated[str | None, typer.Option(help="Left on a machine.")] = None,
+    language: Annotated[str, typer.Option(help="Language of the voice.")] = "en-US",
+    voice: Annotated[str | None, typer.Option(help="The provider's name of a voice.")] = None,
+    flow: Annotated[str | None, typer.Option(help="A whole call flow: JSON, or @FILE.")] = None,
+    offset: Annotated[
+        str | None, typer.Option(help='Due so long before the appointment: "24h", "90m".')
+    ] = None,
+    deadline: Annotated[
+        str | None, typer.Option(help="Of no more use so long before the appointment.")
+    ] = None,
+    date_format: Annotated[
+        str | None, typer.Option(help='How lists write appointments: "DD/MM/YYYY HH:MM".')
+    ] = None,
+    windows: Annotated[
+        str, typer.Option(help='Calling hours, local: "mon-fri 09:00-17:30".')
+    ] = "always",
+    rule_set: Annotated[str | None, typer.Option(help="Calling rules.")] = None,
+    caller_id: Annotated[str | None, typer.Option(help="Number to show.")] = None,
+    starts_at: Annotated[str | None, typer.Option(help="ISO 8601 with offset.")] = None,
+    ends_at: Annotated[str | None, typer.Option(help="ISO 8601 with offset.")] = None,
+    max_cps: Annotated[float | None, typer.Option(help="Calls per second, at most.")] = None,
+    weight: Annotated[float, typer.Option(help="Share beside other campaigns.")] = 1.0,
+    ring_timeout: Annotated[int, typer.Option(help="Seconds a call rings.")] = 30,
+    retry_policy: Annotated[str, typer.Option(help="JSON, or @FILE.")] = "{}",
+    default_country: Annotated[
+        str | None, typer.Option(help="Of numbers without a country code.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a draft. Import recipients into it, then start it."""
+    given = {
+        "name": name,
+        "kind": kind,
+        "account": account,
+        "organisation": organisation,
+        "contact": contact,
+        "message": message,
+        "voicemail": voicemail,
+        "voice": voice,
+        "voicemail_text": voicemail_text,
+        "language": language,
+        "offset": offset,
+        "deadline": deadline,
+        "date_format": date_format,
+        "windows": windows,
+        "rule_set": rule_set,
+        "caller_id": caller_id,
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "max_cps": max_cps,
+        "weight": weight,
+        "ring_timeout": ring_timeout,
+        "flow": json_option(flow, "--flow") if flow else None,
+        "retry_policy": json_option(retry_policy, "--retry-policy"),
+        "default_country": default_country or settings().default_country,
+    }
+    draft = CampaignDraft.read({key: value for key, value in given.items() if value is not None})
+    with context.open_session() as session:
+        created = campaigning.create_campaign(session, draft.as_new_campaign())
+        view = reporting.campaign_view(session, created.id)
+    _tell(view, "was created as a draft. Import recipients into it, then start it", as_json)
+
+
+@app.command("list", cls=Command)
+def list_(
+    status: Annotated[
+        CampaignStatus | None, typer.Option(help="Only those with this status.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """Campaigns, newest first."""
+    with context.open_session() as session:
+        found = reporting.list_campaigns(session, None, limit, status=status)
+    if as_json:
+        show_json(found)
+        return
+    rows = [(one.id, one.name, one.kind, one.status, one.account, one.windows) for one in found]
+    columns = ("id", "name", "kind", "status", "account", "hours")
+    show_table(columns, rows, "There is no campaign yet: outdial campaign create --help")
+
+
+@app.command(cls=Command)
+def start(campaign_id: Id, as_json: JsonOption = False) -> None:
+    """Start a draft now, or at its start time when that lies ahead."""
+    with context.open_session() as session:
+        campaign = campaigning.start_campaign(session, campaign_id, database_now(session))
+        session.flush()
+        view = reporting.campaign_view(session, campaign.id)
+    _tell(view, f"is {view.status}", as_json)
+
+
+@app.command(cls=Command)
+def pause(campaign_id: Id, why: Why = "by request", as_json: JsonOption = False) -> None:
+    """Dial nobody any more; calls that ring may ring."""
+    with context.open_session() as session:
+        now = database_now(session)
+        recall = campaigning.pause_campaign(session, campaign_id, now, why)
+        view = reporting.campaign_view(session, campaign_id)
+    context.send_recall(recall)
+    _tell(view, "is paused", as_json)
+
+
+@app.command(cls=Command)
+def resume(campaign_id: Id, as_json: JsonOption = False) -> None:
+    """Go on with a paused campaign."""
+    with context.open_session() as session:
+        campaigning.resume_campaign(session, campaign_id, database_now(session))
+        session.flush()
+        view = reporting.campaign_view(session, campaign_id)
+    _tell(view, "is running", as_json)
+
+
+@app.command(cls=Command)
+def stop(campaign_id: Id, why: Why = "by request", as_json: JsonOption = False) -> None:
+    """Stop for good; every call that nobody has answered is taken back."""
+    with context.open_session() as session:
+        now = database_now(session)
+        recall = campaigning.stop_campaign(session, campaign_id, now, why)
+        session.flush()
+        view = reporting.campaign_view(session, campaign_id)
+    context.send_recall(recall)
+    _tell(view, "is stopped", as_json)
+
+
+@app.command(cls=Command)
+def status(campaign_id: Id, as_json: JsonOption = False) -> None:
+    """What goes on in a campaign now, and why."""
+    with context.open_session() as session:
+        read_one_snapshot(session)
+        now, around = database_now(session), Surroundings.of(settings())
+        counts = reporting.campaign_with_counts(session, campaign_id, now, around)
+    show_json(counts) if as_json else show_counts(counts)
+
+
+@app.command(cls=Command)
+def report(campaign_id: Id, as_json: JsonOption = False) -> None:
+    """Everything about a campaign, counted from its rows."""
+    with context.open_session() as session:
+        read_one_snapshot(session)
+        now, around = database_now(session), Surroundings.of(settings())
+        found = reporting.campaign_report(session, campaign_id, now, around)
+    show_json(found) if as_json else show_report(found)
+
+
+def _tell(view: CampaignView, sentence: str, as_json: bool) -> None:
+    if as_json:
+        show_json(view)
+    else:
+        say(f"Campaign {view.id}, {view.name}, {sentence}.")
