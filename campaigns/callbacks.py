@@ -13,8 +13,9 @@ from campaigns.flows import swml
 from campaigns.flows.model import CallFlow, Meaning
 from campaigns.lifecycle import AttemptStatus
 from campaigns.links import Links
+from campaigns.recording import note_keypress
 from campaigns.stopping import opt_out_number
-from campaigns.store import callflows, responses
+from campaigns.store import callflows, gate, responses
 from campaigns.store.callflows import Conversation
 
 VOID = frozenset({AttemptStatus.CANCELLED, AttemptStatus.ENDED})
@@ -74,6 +75,10 @@ def record_key(
     answer = CallFlow.from_json(talk.definition).answers.get(digit)
     if answer is None:
         raise NotFound("This key means nothing in this call.")
+    if answer.meaning is Meaning.OPT_OUT:
+        gate.close_gate(session)  # before the attempt's row, as everything that stops calls
+    responses.insert_response(session, attempt_id, digit, answer.meaning.value, now)
+    note_keypress(session, attempt_id, now)
     recall: list[int] = []
     if answer.meaning is Meaning.OPT_OUT:
         recall = opt_out_number(
@@ -84,7 +89,6 @@ def record_key(
             evidence=f"key {digit} during attempt {attempt_id}",
             attempt_id=attempt_id,
         )
-    responses.insert_response(session, attempt_id, digit, answer.meaning.value, now)
     return Recorded(answer.meaning, tuple(a for a in recall if a != attempt_id))
 
 

@@ -182,17 +182,22 @@ def _change(
 
 def start_scheduled_campaigns(session: Session, now: datetime) -> int:
     """Start what is scheduled and due; returns how many."""
-    due = campaign_rows.campaigns_to_start(session, now)
-    for campaign_id in due:
-        _run(session, campaign_by_id(session, campaign_id, lock=True), now, "started on schedule")
-    return len(due)
+    started = 0
+    for campaign_id in campaign_rows.campaigns_to_start(session, now):
+        campaign = campaign_by_id(session, campaign_id, lock=True)
+        if campaign.status == CampaignStatus.SCHEDULED:  # nobody paused it at this moment
+            _run(session, campaign, now, "started on schedule")
+            started += 1
+    return started
 
 
 def stop_ended_campaigns(session: Session, now: datetime) -> list[int]:
     """Stop what runs past its end; returns the calls to be recalled."""
-    due = campaign_rows.campaigns_past_their_end(session, now)
+    if not campaign_rows.campaigns_past_their_end(session, now):
+        return []
+    gate.close_gate(session)  # asked again behind it: somebody may have stopped one of them
     recalled: list[int] = []
-    for campaign_id in due:
+    for campaign_id in campaign_rows.campaigns_past_their_end(session, now):
         recalled += stop_campaign(session, campaign_id, now, "its end has come")
     return recalled
 

@@ -288,7 +288,9 @@ class Recipient(Row):
             "deadline_at",
             postgresql_where=text("status = 'pending' AND deadline_at IS NOT NULL"),
         ),
-        Index("ix_recipients_campaign_id_status", "campaign_id", "status"),
+        # For counts by status, and for pages of a campaign's recipients, filtered or not.
+        Index("ix_recipients_campaign_id_status", "campaign_id", "status", "id"),
+        Index("ix_recipients_campaign_id_id", "campaign_id", "id"),
     )
 
 
@@ -354,6 +356,11 @@ class Attempt(Row):
             "ix_attempts_recall",
             "recall_requested_at",
             postgresql_where=text(f"recall_requested_at IS NOT NULL AND {LIVE_SQL}"),
+        ),
+        Index(
+            "ix_attempts_incident",
+            "accepted_at",
+            postgresql_where=text("incident IS NOT NULL AND status = 'cancelled'"),
         ),
         Index("ix_attempts_account_id_slot_at", "account_id", "slot_at"),
         Index("ix_attempts_campaign_id_slot_at", "campaign_id", "slot_at"),

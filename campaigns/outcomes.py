@@ -20,6 +20,8 @@ DAY = timedelta(days=1)
 
 # Cancels that say nothing about the recipient and so are not held against them.
 UNCOUNTED = frozenset({"paused", "stopped", "account_fault", "window_closed", "not_placed"})
+# What a late word about a call may turn into a further call: `review` is for want of such a word.
+OPEN = frozenset({RecipientStatus.IN_FLIGHT, RecipientStatus.PENDING, RecipientStatus.REVIEW})
 # Cancels after which the whole account waits, not just the recipient.
 ACCOUNT_WAITS = frozenset({"congested", "not_sent", "account_backoff"})
 
@@ -85,6 +87,8 @@ def conclude(
     remaining = _numbers_left(row, attempt.number, disposition)
     spent, last_day = attempt_rows.attempts_spent_by(session, row.id, now - DAY * row.time_scale)
     fate, index, zones = _fate_of_call(row, attempt, disposition, remaining, spent, last_day, now)
+    if fate.status == RecipientStatus.PENDING and row.status not in OPEN:
+        return  # settled meanwhile by something other than a call: no late word undoes that
     recipients.settle_outcome(
         session,
         fate,

@@ -120,8 +120,15 @@ def add_account(session: Session, new: NewAccount, vault: Vault) -> Account:
         raise InvalidInput("An account needs at least one caller id. Nothing was added.")
     if session.scalars(select(Account).where(Account.name == new.name)).first() is not None:
         raise NotAllowed(f"There is an account called {new.name!r} already. Nothing was added.")
-    if not new.base_url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-        raise InvalidInput("The provider's address must begin with https://. Nothing was added.")
+    if new.live and not new.base_url.startswith("https://"):
+        raise InvalidInput("A provider's address begins with https://. Nothing was added.")
+    if not new.base_url.startswith(("http://", "https://")):
+        raise InvalidInput(f"{new.base_url!r} is no address. Nothing was added.")
+    if not new.live and new.base_url.startswith("https://"):
+        raise InvalidInput(
+            "An account that is not live is for the simulator, and https:// leads to a real "
+            "provider. Nothing was added; leave the account live, or give the simulator's address."
+        )
     if new.live and new.time_scale != 1:
         raise InvalidInput("A live account's waits cannot be scaled. Nothing was added.")
     for number in new.caller_ids:

@@ -9,6 +9,7 @@ from campaigns.calls import HangUp
 from campaigns.db import database_now, transaction
 from campaigns.provisioning import Carrier
 from campaigns.store import attempts, recalls
+from campaigns.store.recalls import RecallTarget
 
 log = logging.getLogger(__name__)
 
@@ -19,18 +20,15 @@ def recall(
     """Ask the providers to cancel these attempts' calls, as far as they are to be recalled.
 
     The calls end by their own events; until then the sweeper asks again. A call that somebody
-    answered meanwhile is left to its call flow, which hangs up on a void attempt. No transaction
-    is held across a request.
+    answered meanwhile is ended: its document would say nothing any more. No transaction is held
+    across a request.
     """
     with transaction(engine) as session:
         targets = recalls.recallable(session, attempt_ids)
         recalls.note_recalled(session, [t.attempt_id for t in targets], database_now(session))
     results = {}
     for target in targets:
-        provider = carrier_of(target.account_id).provider
-        result = provider.cancel_call(target.provider_call_id)
-        if result is HangUp.ANSWERED:
-            result = provider.end_call(target.provider_call_id)
+        result = _take_back(target, carrier_of)
         results[target.attempt_id] = result
         log.info("recall attempt=%d result=%s", target.attempt_id, result)
     gone = [attempt for attempt, result in results.items() if result is HangUp.GONE]
@@ -40,3 +38,15 @@ def recall(
             for attempt_id in gone:  # it ended and nobody told us: have it looked up
                 attempts.note_in_doubt(session, attempt_id, "gone when it was recalled", now)
     return results
+
+
+def _take_back(target: RecallTarget, carrier_of: Callable[[int], Carrier]) -> HangUp:
+    try:
+        provider = carrier_of(target.account_id).provider
+        result = provider.cancel_call(target.provider_call_id)
+        if result is HangUp.ANSWERED:
+            result = provider.end_call(target.provider_call_id)
+    except Exception:  # one account that cannot be asked must not keep the others' calls ringing
+        log.exception("attempt %d cannot be recalled", target.attempt_id)
+        return HangUp.FAILED
+    return result

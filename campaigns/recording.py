@@ -29,6 +29,10 @@ DISPOSITION_OF = {
 }
 
 
+# Answers that place no call and say something about the account.
+REFUSED = frozenset({Answer.FAULT, Answer.CONGESTED, Answer.NOT_SENT})
+
+
 @dataclass(frozen=True, slots=True)
 class FollowUp:
     """What the edge does after its commit: take these attempts' calls back at the provider."""
@@ -42,12 +46,26 @@ NOTHING = FollowUp()
 def record_answer(
     session: Session, attempt_id: int, worker: str, answer: DialAnswer, now: datetime
 ) -> FollowUp:
-    """Write down what the provider answered to the one POST."""
-    if answer.answer is Answer.FAULT:
-        gate.close_gate(session)  # before the row: stopping transactions lock in this order
-    attempt = attempts.lock_attempt(session, attempt_id)
-    if attempt is None:
+    """Write down what the provider answered to the one POST.
+
+    Gate, account, attempt: whoever stops calls locks in this order, so whoever records does too.
+    """
+    known = attempts.account_and_status(session, attempt_id)
+    if known is None:
         return NOTHING
+    account_id, status = known
+    if answer.answer is Answer.FAULT or status is AttemptStatus.CANCELLED:
+        gate.close_gate(session)
+    if answer.answer is Answer.ACCEPTED:
+        dispatch.forgive_account(session, account_id)
+    elif answer.answer in REFUSED:
+        dispatch.lock_account(session, account_id)
+    attempt = attempts.lock_attempt(session, attempt_id)
+    assert attempt is not None, "attempts are never deleted"
+    if answer.answer is Answer.ACCEPTED and attempt.status is AttemptStatus.CANCELLED:
+        gate.close_gate(session)
+        placed = CallEvent(EventKind.CREATED, "answer", provider_call_id=answer.provider_call_id)
+        return _incident(session, attempt, placed, now)
     if answer.answer is Answer.ACCEPTED:
         return _accepted(session, attempt, answer, now)
     if attempt.status is not AttemptStatus.DIALING or attempt.provider_call_id is not None:
@@ -71,7 +89,6 @@ def _accepted(
         )
         return NOTHING
     attempts.note_accepted(session, attempt.id, call_id, now)
-    dispatch.forgive_account(session, attempt.account_id)
     return FollowUp((attempt.id,)) if attempt.recall_requested_at is not None else NOTHING
 
 
@@ -80,8 +97,6 @@ def _not_placed(
 ) -> FollowUp:
     """Nothing was placed: a fault stops the account; congestion and lost connections back off."""
     recall: list[int] = []
-    # The account's row before the number's: the tick, which holds accounts, may wait for a number.
-    level, until = dispatch.lock_backoff(session, attempt.account_id)
     if answer.answer is Answer.FAULT:
         reason = "account_fault"
         sentence = (
@@ -91,19 +106,25 @@ def _not_placed(
         )
     else:
         reason = "congested" if answer.answer is Answer.CONGESTED else "not_sent"
-        # Calls that were out when the back-off began meet the same trouble, not a greater one.
-        again = until is not None and until > now
-        dispatch.back_off_account(
-            session,
-            attempt.account_id,
-            pacing.back_off(level - 1 if again else level, now, answer.retry_after),
-            level if again else level + 1,
-        )
+        _back_off(session, attempt.account_id, answer.retry_after, now)
     cancelled = attempts.cancel_claimed_attempts(session, [attempt.id], worker, reason, now)
     release_cancelled(session, cancelled, now)
     if answer.answer is Answer.FAULT:
         recall = pause_account(session, attempt.account_id, sentence, now)
     return FollowUp(tuple(recall))
+
+
+def _back_off(session: Session, account_id: int, retry_after: float | None, now: datetime) -> None:
+    """Let the account rest, longer each time it has to in a row.
+
+    Calls that were out when the rest began meet the same trouble, not a greater one.
+    """
+    level, until = dispatch.lock_account(session, account_id)
+    if until is not None and until > now:
+        level -= 1
+    dispatch.back_off_account(
+        session, account_id, pacing.back_off(level, now, retry_after), level + 1
+    )
 
 
 def apply_event(session: Session, event_id: int, now: datetime) -> FollowUp:
@@ -138,7 +159,10 @@ def _apply(
 def _adopt_call_id(
     session: Session, attempt: LockedAttempt, event: CallEvent, now: datetime
 ) -> bool:
-    """Take over the call's id from an event that beat the POST's answer; False for a second call."""
+    """Take over the call's id from an event that beat the POST's answer.
+
+    False for a second call.
+    """
     if event.provider_call_id is None or event.provider_call_id == attempt.provider_call_id:
         return True
     if attempt.provider_call_id is not None:
@@ -225,17 +249,40 @@ def _ended(
 
 def _disposition(session: Session, attempt: LockedAttempt, event: CallEvent) -> Disposition:
     """How the call ended, from the event and from what was known before it."""
-    pressed = responses.meanings_of(session, attempt.id)
-    if "opt_out" in pressed:
-        return Disposition.OPTED_OUT
-    if pressed:
-        return Disposition.ANSWERED_HUMAN
+    pressed = _pressed(session, attempt.id)
+    if pressed is not None:
+        return pressed
     known = event.disposition or Disposition.UNKNOWN
     if attempt.answered_at is not None or attempt.status is AttemptStatus.IN_PROGRESS:
         return _answered_disposition(attempt, event.answered_by)
     if known in ANSWERED:
         return _answered_disposition(attempt, event.answered_by)
     return known
+
+
+def _pressed(session: Session, attempt_id: int) -> Disposition | None:
+    """What the keys say about the call: a person was there, and perhaps wants no other call."""
+    meanings = responses.meanings_of(session, attempt_id)
+    if not meanings:
+        return None
+    return Disposition.OPTED_OUT if "opt_out" in meanings else Disposition.ANSWERED_HUMAN
+
+
+def note_keypress(session: Session, attempt_id: int, now: datetime) -> None:
+    """A key was pressed: a person is on the phone, whatever the events have said so far.
+
+    The attempt is in progress at once, so that an opt-out does not cut off the very call in which
+    it was said; one that has ended already ends as the keys say. The response is stored before.
+    """
+    attempt = attempts.lock_attempt(session, attempt_id)
+    if attempt is None:
+        return
+    if attempt.status in (AttemptStatus.DIALING, AttemptStatus.RINGING):
+        attempts.move_forward(session, attempt.id, AttemptStatus.IN_PROGRESS, now)
+    elif attempt.status is AttemptStatus.ENDED:
+        pressed = _pressed(session, attempt.id)
+        if pressed is not None and pressed is not attempt.disposition:
+            _end(session, attempt, pressed, None, now)
 
 
 def _answered_disposition(attempt: LockedAttempt, by: AnsweredBy | None) -> Disposition:

@@ -113,6 +113,10 @@ class LocalStack:
     def _wait(self, url: str, what: str) -> None:
         self._supervisor.wait_until(lambda: _answers(url), timeout=READY_SECONDS, what=what)
 
+    def close(self) -> None:
+        """Drop this process's own connections, so that the database can be stopped in peace."""
+        self.engine.dispose()
+
     def look_after(self) -> None:
         """Called often while the stack runs: start an embedded server again that has died."""
         if self._embedded and time.monotonic() - self._revived_at > REVIVE_EVERY:

@@ -40,8 +40,7 @@ def opt_out_numbers(
 ) -> list[int]:
     """Opt out many numbers at once, as from a file."""
     gate.close_gate(session)
-    for number in numbers:
-        opt_outs.insert_opt_out(session, number, source, evidence, None)
+    opt_outs.insert_opt_outs(session, numbers, source, evidence)
     cancelled = attempts.cancel_queued_attempts_of(session, now, "opted_out", numbers=numbers)
     recalled = recalls.request_recall_of_numbers(session, numbers, "opted_out", now)
     release_cancelled(session, cancelled, now)

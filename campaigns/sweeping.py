@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from campaigns.calls import CallEvent, LookupQuery, LookupResult, LookupState
@@ -34,6 +35,10 @@ LOOK_AGAIN = 60.0
 EMPTY_LOOKUPS = 2
 # No quarantine on a live account is shorter: a provider's queue and its listings lag.
 LIVE_QUARANTINE = 900.0
+# No worker waits longer than this for the answer to its POST (time-outs to connect, to write and
+# to read, and the limit of a whole body), whatever the account's time scale: until then a call may
+# yet be placed, and no look-up can say that it never was.
+POST_SECONDS = 45.0
 # After this long without any word the call counts as made and its end as unknown.
 GIVE_UP = 86400.0
 # Events are applied by the request that brought them; older ones were left behind by a crash.
@@ -57,9 +62,15 @@ def apply_leftover_events(engine: Engine) -> list[int]:
         leftover = events.leftover_events(session, before)
     wanted_back: list[int] = []
     for event_id in leftover:
-        with transaction(engine) as session:
-            follow = apply_event(session, event_id, database_now(session))
-        wanted_back += follow.recall
+        try:
+            with transaction(engine) as session:
+                follow = apply_event(session, event_id, database_now(session))
+        except OperationalError:
+            raise  # the database is away or busy: the others would fare no better
+        except Exception:  # one event that cannot be applied must not keep the others waiting
+            log.exception("event %d cannot be applied", event_id)
+        else:
+            wanted_back += follow.recall
     return wanted_back
 
 
@@ -79,7 +90,8 @@ def expire_deadlines(engine: Engine) -> int:
 def look_up_silent_attempts(engine: Engine, carrier_of: CarrierOf, rules: SweepRules) -> int:
     """Ask the providers about attempts that have been silent for too long; returns how many.
 
-    A provider that does not answer is not asked again in this round.
+    A provider that does not answer is not asked again in this round, and its other attempts go
+    to the back of the queue, so that they do not keep other accounts' waiting.
     """
     with transaction(engine) as session:
         silent = recalls.silent_attempts(
@@ -93,8 +105,9 @@ def look_up_silent_attempts(engine: Engine, carrier_of: CarrierOf, rules: SweepR
     unreachable: set[int] = set()
     for one in silent:
         if one.account_id in unreachable:
-            continue
-        result = _ask(engine, carrier_of, one)
+            result = LookupResult(LookupState.UNREACHABLE, detail="not asked again")
+        else:
+            result = _ask(engine, carrier_of, one)
         if result.state is LookupState.UNREACHABLE:
             unreachable.add(one.account_id)
         log.info("look-up attempt=%d found=%s %s", one.id, result.state, result.detail)
@@ -113,7 +126,11 @@ def _ask(engine: Engine, carrier_of: CarrierOf, one: SilentAttempt) -> LookupRes
         posted_at=one.claimed_at,
         known_call_ids=known,
     )
-    return carrier_of(one.account_id).provider.look_up(query)
+    try:
+        return carrier_of(one.account_id).provider.look_up(query)
+    except Exception as error:  # one account that cannot be asked must not silence the others
+        log.exception("attempt %d cannot be looked up", one.id)
+        return LookupResult(LookupState.UNREACHABLE, detail=type(error).__name__)
 
 
 def _learn(engine: Engine, one: SilentAttempt, result: LookupResult, rules: SweepRules) -> None:
@@ -124,12 +141,13 @@ def _learn(engine: Engine, one: SilentAttempt, result: LookupResult, rules: Swee
         now = database_now(session)
         if result.state is LookupState.UNREACHABLE:
             recalls.note_lookup_failed(session, one.id, now)
-            empties = 0
+            empties, over = 0, False
         else:
             over = now - one.claimed_at >= quarantine_of(one, rules)
-            nothing = result.state in (LookupState.ABSENT, LookupState.AMBIGUOUS)
-            empties = recalls.note_lookup(session, one.id, now, empty=over and nothing)
-        _conclude_silence(session, one, result, empties, now)
+            empty = over and result.state is LookupState.ABSENT
+            again = LOOK_AGAIN * one.time_scale
+            empties = recalls.note_lookup(session, one.id, now, empty=empty, again=again)
+        _conclude_silence(session, one, result, empties, now, over=over)
 
 
 def _apply_found(engine: Engine, one: SilentAttempt, event: CallEvent) -> None:
@@ -149,18 +167,35 @@ def quarantine_of(one: SilentAttempt, rules: SweepRules) -> timedelta:
 
 
 def _conclude_silence(
-    session: Session, one: SilentAttempt, result: LookupResult, empties: int, now: datetime
+    session: Session,
+    one: SilentAttempt,
+    result: LookupResult,
+    empties: int,
+    now: datetime,
+    *,
+    over: bool,
 ) -> None:
+    """End what the look-ups can say no more about; `over` is the quarantine."""
     attempt = attempts.lock_attempt(session, one.id)
     if attempt is None or attempt.status not in LIVE:
         return
     endless = now - one.claimed_at >= timedelta(seconds=GIVE_UP * one.time_scale)
     ended_somehow = result.state is LookupState.ENDED and attempt.in_doubt_at is not None
+    unclear = over and result.state is LookupState.AMBIGUOUS
+    if empties >= EMPTY_LOOKUPS and _may_still_be_posted(attempt, now):
+        return
     if empties >= EMPTY_LOOKUPS and _never_placed(attempt, result):
         cancelled = attempts.cancel_claimed_attempts(session, [one.id], None, "not_placed", now)
         release_cancelled(session, cancelled, now)
-    elif empties >= EMPTY_LOOKUPS or endless or ended_somehow:
+    elif empties >= EMPTY_LOOKUPS or unclear or endless or ended_somehow:
         end_without_word(session, attempt, now)
+
+
+def _may_still_be_posted(attempt: LockedAttempt, now: datetime) -> bool:
+    """Whether a worker may still be waiting for the answer to this attempt's POST."""
+    unanswered = attempt.accepted_at is None and attempt.in_doubt_at is None
+    assert attempt.claimed_at is not None, "only claimed attempts are looked up"
+    return unanswered and now - attempt.claimed_at < timedelta(seconds=POST_SECONDS)
 
 
 def _never_placed(attempt: LockedAttempt, result: LookupResult) -> bool:

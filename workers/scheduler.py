@@ -130,14 +130,15 @@ class SchedulerProcess:
         """Every sweeper that only needs the database, each in its own transaction."""
         wanted_back = sweeping.apply_leftover_events(self._engine)
         wanted_back += sweeping.recalls_due(self._engine)
+        self._hints.recall(wanted_back)
         sweeping.expire_deadlines(self._engine)
         with transaction(self._engine) as session:
             campaigning.start_scheduled_campaigns(session, database_now(session))
         with transaction(self._engine) as session:
-            wanted_back += campaigning.stop_ended_campaigns(session, database_now(session))
+            ended = campaigning.stop_ended_campaigns(session, database_now(session))
+        self._hints.recall(ended)
         with transaction(self._engine) as session:
             campaigning.complete_drained_campaigns(session, database_now(session))
-        self._hints.recall(wanted_back)
 
     def look_up(self) -> None:
         """Ask the providers about silent attempts."""

@@ -347,7 +347,13 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
-        "ix_recipients_campaign_id_status", "recipients", ["campaign_id", "status"], unique=False
+        "ix_recipients_campaign_id_status",
+        "recipients",
+        ["campaign_id", "status", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_recipients_campaign_id_id", "recipients", ["campaign_id", "id"], unique=False
     )
     op.create_index(
         "ix_recipients_deadline",
@@ -443,6 +449,13 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_attempts_campaign_id_slot_at", "attempts", ["campaign_id", "slot_at"], unique=False
+    )
+    op.create_index(
+        "ix_attempts_incident",
+        "attempts",
+        ["accepted_at"],
+        unique=False,
+        postgresql_where=sa.text("incident IS NOT NULL AND status = 'cancelled'"),
     )
     op.create_index(
         "ix_attempts_live",
@@ -609,6 +622,11 @@ def downgrade() -> None:
     )
     op.drop_index("ix_attempts_number_ended_at", table_name="attempts")
     op.drop_index(
+        "ix_attempts_incident",
+        table_name="attempts",
+        postgresql_where=sa.text("incident IS NOT NULL AND status = 'cancelled'"),
+    )
+    op.drop_index(
         "ix_attempts_live",
         table_name="attempts",
         postgresql_where=sa.text("status IN ('queued', 'dialing', 'ringing', 'in_progress')"),
@@ -624,6 +642,7 @@ def downgrade() -> None:
         table_name="recipients",
         postgresql_where=sa.text("status = 'pending' AND deadline_at IS NOT NULL"),
     )
+    op.drop_index("ix_recipients_campaign_id_id", table_name="recipients")
     op.drop_index("ix_recipients_campaign_id_status", table_name="recipients")
     op.drop_table("recipients")
     op.drop_table("import_rejects")

@@ -93,9 +93,10 @@ def _run(options: DemoOptions, data_dir: Path, knobs: str, console: Console) -> 
         run = DemoRun(config, stack, options)
         run.prepare()
         console.print(f"Dialling. The overview is at {stack.web_url}")
-        if not _watch(run, console):
-            return None
-        return run.conclude()
+        try:
+            return run.conclude() if _watch(run, console) else None
+        finally:
+            stack.close()
 
 
 def _watch(run: DemoRun, console: Console) -> bool:

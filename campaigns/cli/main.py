@@ -3,9 +3,19 @@
 import sys
 
 import typer
-from rich.console import Console
 
-from campaigns.cli import demo, processes
+from campaigns.cli import (
+    account,
+    campaign,
+    demo,
+    doctor,
+    importing,
+    keys,
+    optout,
+    processes,
+    test_call,
+)
+from campaigns.cli.output import Command, complain
 from campaigns.errors import OutdialError
 
 app = typer.Typer(
@@ -16,15 +26,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-app.command()(processes.up)
-app.command()(processes.web)
-app.command()(processes.worker)
-app.command()(processes.scheduler)
-app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
-    processes.simulator
-)
-app.command()(processes.migrate)
-app.command()(demo.demo)
+for process in (processes.up, processes.web, processes.worker, processes.scheduler):
+    app.command(cls=Command)(process)
+app.command(
+    cls=Command, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)(processes.simulator)
+app.command(cls=Command)(processes.migrate)
+app.command(cls=Command)(demo.demo)
+app.command(cls=Command)(doctor.doctor)
+app.add_typer(campaign.app, name="campaign")
+app.add_typer(importing.app)
+app.add_typer(optout.app, name="optout")
+app.add_typer(account.app, name="account")
+app.add_typer(keys.app, name="key")
+app.add_typer(test_call.app)
 
 
 def main() -> None:
@@ -32,7 +47,7 @@ def main() -> None:
     try:
         app()
     except OutdialError as error:
-        Console(stderr=True).print(f"[red]{error}[/red]", highlight=False)
+        complain(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

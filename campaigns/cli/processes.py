@@ -68,6 +68,7 @@ def up(
         if stack.port != config.port:
             console.print(f"Port {config.port} is taken; Outdial uses {stack.port} instead.")
         console.print(f"Outdial is running: [bold]{stack.web_url}[/bold]   (Ctrl-C stops it)")
+        stack.close()
         stack.run(lambda: False)
         console.print("Stopping ...")
     console.print("Everything has stopped. Start again to go on where it left off.")

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from campaigns.demo import books
@@ -113,7 +114,7 @@ def duplicates(dials: Sequence[Dial]) -> int:
     overlapping = sum(
         before.ended_at is None or after.arrived_at < before.ended_at
         for row in calls.values()
-        for before, after in zip(row, row[1:], strict=False)
+        for before, after in pairwise(row)
     )
     return again + overlapping
 
@@ -150,7 +151,9 @@ def disagreements(
 
 def _agreed(dial: Dial) -> set[str]:
     if dial.answered_at is not None:
-        return ANSWERED
+        # When nobody could serve the call, the carrier ends it with an error, and says so; that
+        # it was answered first may have been told to nobody.
+        return ANSWERED | ({"failed"} if dial.end_reason == "error" else set())
     return AGREED.get(dial.end_reason or "", {"unknown"})
 
 

@@ -2,12 +2,14 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine, select, text
+from sqlalchemy.exc import OperationalError
 
 from campaigns import importing, samples
 from campaigns.campaigning import NewCampaign, create_campaign, start_campaign, stop_campaign
@@ -43,6 +45,7 @@ class DemoOptions:
     time_scale: float = 0.02
     csv_file: Path | None = None
     seed: int = 1
+    retry_policy: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -112,6 +115,7 @@ class DemoRun:
             account=samples.ACCOUNT,
             flow=reminder_flow("the Lakeside Clinic", leave_message=True),
             windows=people.WINDOWS,
+            retry_policy=self._options.retry_policy,
             reminder={"offset": OFFSET, "deadline": 0},
         )
 
@@ -148,6 +152,11 @@ class DemoRun:
         self._opt_out(chosen)
         self._opted_out = len(chosen)
 
+    def note_opt_out(self, number: str) -> None:
+        """Hold the run to an opt-out that somebody else has just committed."""
+        with transaction(self._engine) as session:
+            self._opt_outs[number] = database_now(session)
+
     def _opt_out(self, numbers: list[str]) -> None:
         with transaction(self._engine) as session:
             now = database_now(session)
@@ -167,9 +176,12 @@ class DemoRun:
             if time.monotonic() - looked_at < POLL_SECONDS:
                 return False
             looked_at = time.monotonic()
-            left = self._look(progress)
-            self._somebody_opts_out(progress)
-            watch(progress)
+            try:
+                left = self._look(progress)
+                self._somebody_opts_out(progress)
+                watch(progress)
+            except OperationalError:
+                return False  # the database is being restarted; the run goes on without it
             if (progress.done, progress.attempts) != last:
                 last, moved_at = (progress.done, progress.attempts), time.monotonic()
             return left == 0 or time.monotonic() - moved_at > STALLED_SECONDS

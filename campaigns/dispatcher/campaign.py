@@ -96,7 +96,7 @@ class CampaignDesk:
             return []
         seen = {one.id for one in skip} | {one.recipient.id for one in self.ready}
         seen |= {fate.recipient_id for fate in self._fates}
-        rows = recipients.due_recipients(
+        return recipients.due_recipients(
             self._session,
             self.id,
             list(self._open),
@@ -105,7 +105,6 @@ class CampaignDesk:
             limit=count,
             skip=sorted(seen),
         )
-        return rows
 
     def _hold(self, passed: Sequence[DueRecipient]) -> int:
         """Hold the numbers of those who may be called; returns how many were free."""

@@ -201,4 +201,5 @@ def _running(
         return "Running. Nobody is left to call; it completes in a moment."
     if wait.hours == people.pending and wait.hours and not calls:
         return wait.sentence
-    return f"Running. {wait.sentence}" if not calls else f"Running with {words.calls(calls)} alive."
+    alive = f" with {words.calls(calls)} alive" if calls else ""
+    return f"Running{alive}. {wait.sentence}"

@@ -333,6 +333,14 @@ def locked_attempt(values: Sequence[Any]) -> LockedAttempt:
     return LockedAttempt(**named)
 
 
+def account_and_status(session: Session, attempt_id: int) -> tuple[int, AttemptStatus] | None:
+    """An attempt's account and its status, without locking it; a cancelled one stays so."""
+    row = session.execute(
+        text("SELECT account_id, status FROM attempts WHERE id = :id"), {"id": attempt_id}
+    ).one_or_none()
+    return None if row is None else (row[0], AttemptStatus(row[1]))
+
+
 def note_accepted(session: Session, attempt_id: int, call_id: str | None, now: datetime) -> None:
     """The provider has the call. An id that is already known is kept: the first one counts."""
     session.execute(

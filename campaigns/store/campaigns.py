@@ -26,8 +26,9 @@ def running_vtimes(session: Session, account_id: int) -> list[float]:
 
 
 def campaigns_to_start(session: Session, now: datetime) -> list[int]:
-    """Scheduled campaigns whose start has come."""
-    return _ids(session, "status = 'scheduled' AND starts_at <= :now", now)
+    """Scheduled campaigns whose start has come, and whose end has not."""
+    due = "status = 'scheduled' AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)"
+    return _ids(session, due, now)
 
 
 def campaigns_past_their_end(session: Session, now: datetime) -> list[int]:
@@ -53,7 +54,9 @@ _DRAINED = """
 def drained_campaigns(session: Session) -> list[int]:
     """Running campaigns with nobody left to call and no import on its way."""
     rows = session.execute(
-        text(f"SELECT c.id FROM campaigns c WHERE c.status = 'running' AND {_DRAINED}")
+        text(f"""
+            SELECT c.id FROM campaigns c WHERE c.status = 'running' AND {_DRAINED} ORDER BY c.id
+        """)
     )
     return [row[0] for row in rows]
 

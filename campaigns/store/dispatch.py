@@ -301,7 +301,7 @@ def forgive_account(session: Session, account_id: int) -> None:
     )
 
 
-def lock_backoff(session: Session, account_id: int) -> tuple[int, datetime | None]:
+def lock_account(session: Session, account_id: int) -> tuple[int, datetime | None]:
     """How often in a row the account had to back off, and until when; its row is locked."""
     row = session.execute(
         text("""

@@ -20,6 +20,18 @@ def insert_opt_out(
     )
 
 
+def insert_opt_outs(session: Session, numbers: Sequence[str], source: str, evidence: str) -> None:
+    """Remember many opt-outs in one statement: the gate is closed while this runs."""
+    session.execute(
+        text("""
+            INSERT INTO opt_outs (number, source, evidence)
+            SELECT number, :source, :evidence FROM unnest(CAST(:numbers AS text[])) AS n (number)
+            ON CONFLICT (number) DO NOTHING
+        """),
+        {"numbers": list(numbers), "source": source, "evidence": evidence},
+    )
+
+
 def is_opted_out(session: Session, numbers: Sequence[str]) -> bool:
     """Whether any of the numbers is opted out."""
     return bool(
@@ -33,7 +45,7 @@ def is_opted_out(session: Session, numbers: Sequence[str]) -> bool:
 def list_opt_outs(
     session: Session, after: str, limit: int
 ) -> list[tuple[str, str, str | None, datetime]]:
-    """Opted-out numbers in order, from the first one after `after`: number, source, evidence, at."""
+    """Opted-out numbers in order, the first one after `after`: number, source, evidence, at."""
     rows = session.execute(
         text("""
             SELECT number, source, evidence, created_at FROM opt_outs

@@ -108,15 +108,28 @@ def recallable(session: Session, ids: Sequence[int]) -> list[RecallTarget]:
 
 
 def recalls_to_repeat(session: Session, before: datetime, limit: int = 200) -> list[int]:
-    """Live attempts whose recall was last asked for before `before` and has not ended them."""
+    """Attempts whose recall was last asked for before `before`, as far as their calls may live.
+
+    A call that should not exist has a cancelled attempt, whose status tells nothing: it is asked
+    for until the provider reports its end, for an hour.
+    """
     return _ids(
         session.execute(
             text("""
-                SELECT id FROM attempts
-                WHERE recall_requested_at IS NOT NULL AND status IN ('dialing', 'ringing')
-                  AND provider_call_id IS NOT NULL
-                  AND coalesce(recalled_at, recall_requested_at) < :before
-                ORDER BY recall_requested_at LIMIT :limit
+                (SELECT id FROM attempts
+                 WHERE recall_requested_at IS NOT NULL AND status IN ('dialing', 'ringing')
+                   AND provider_call_id IS NOT NULL
+                   AND coalesce(recalled_at, recall_requested_at) < :before
+                 ORDER BY coalesce(recalled_at, recall_requested_at) LIMIT :limit)
+                UNION ALL
+                (SELECT a.id FROM attempts a
+                 WHERE a.incident IS NOT NULL AND a.status = 'cancelled'
+                   AND a.provider_call_id IS NOT NULL
+                   AND a.accepted_at > CAST(:before AS timestamptz) - interval '1 hour'
+                   AND coalesce(a.recalled_at, a.recall_requested_at) < :before
+                   AND NOT EXISTS (SELECT 1 FROM call_events e
+                        WHERE e.attempt_id = a.id AND e.kind = 'ended')
+                 ORDER BY a.accepted_at LIMIT :limit)
             """),
             {"before": before, "limit": limit},
         ).all()
@@ -179,17 +192,26 @@ def silent_attempts(
     return [SilentAttempt(*row) for row in rows]
 
 
-def note_lookup(session: Session, attempt_id: int, now: datetime, *, empty: bool) -> int:
-    """Remember that we looked; returns how many look-ups in a row found nothing."""
+def note_lookup(
+    session: Session, attempt_id: int, now: datetime, *, empty: bool, again: float
+) -> int:
+    """Remember that we looked; returns how many look-ups in a row found nothing.
+
+    One that comes less than `again` seconds after another counts as the same.
+    """
     return int(
         session.execute(
             text("""
                 UPDATE attempts
                 SET looked_up_at = :now,
-                    empty_lookups = CASE WHEN :empty THEN empty_lookups + 1 ELSE 0 END
+                    empty_lookups = CASE
+                        WHEN NOT :empty THEN 0
+                        WHEN looked_up_at > :now - make_interval(secs => :again)
+                        THEN greatest(empty_lookups, 1)
+                        ELSE empty_lookups + 1 END
                 WHERE id = :id RETURNING empty_lookups
             """),
-            {"id": attempt_id, "now": now, "empty": empty},
+            {"id": attempt_id, "now": now, "empty": empty, "again": again},
         ).scalar_one()
     )
 

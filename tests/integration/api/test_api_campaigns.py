@@ -148,7 +148,8 @@ def test_lists_go_on_by_key(client, engine, running):
     with transaction(engine) as session:
         for n in range(10, 15):
             make_recipient(session, running, n, status="completed" if n % 2 else "pending")
-    seen, after = [], 0
+    seen: list[int] = []
+    after: int | None = 0
     while after is not None:
         page = client.get(f"/api/v1/campaigns/{running}/recipients?limit=3&after={after}").json()
         seen += [one["id"] for one in page["items"]]

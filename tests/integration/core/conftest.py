@@ -7,9 +7,13 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import Engine, text
 
+from campaigns.calls import CallEvent, EventKind
 from campaigns.db import database_now, transaction
 from campaigns.dispatcher import Leadership, OpenHours, TickReport, TickRules, tick
+from campaigns.lifecycle import Disposition
 from campaigns.models import Account, Campaign
+from campaigns.recording import FollowUp, apply_event
+from campaigns.store.events import store_event
 from tests.factories import lead, make_account, make_campaign, open_for_business
 
 T = TypeVar("T")
@@ -104,3 +108,20 @@ def ticker(bench: Bench) -> Ticker:
     """A leader; the web process and the public URL are alive."""
     bench.run(open_for_business)
     return Ticker(bench, bench.run(lead))
+
+
+def tell(bench: Bench, attempt_id: int, event: CallEvent) -> FollowUp:
+    """One notification: stored, then applied. Nothing comes of a second copy."""
+    stored = bench.run(store_event, attempt_id, event, "raw", "webhook")
+    return bench.run(apply_event, *stored) if stored is not None else FollowUp()
+
+
+def said(kind: str, call_id: str | None = "call-1", **facts: Any) -> CallEvent:
+    """An event of a call, as a provider's adapter would make it."""
+    key = ":".join([call_id or "-", kind, *(str(value) for value in facts.values())])
+    return CallEvent(EventKind(kind), key, provider_call_id=call_id, **facts)
+
+
+def ended(disposition: str = "unknown", call_id: str | None = "call-1") -> CallEvent:
+    """The end of a call, with what it proves."""
+    return said("ended", call_id, disposition=Disposition(disposition), end_reason="because")
