@@ -41,7 +41,7 @@ class NewCampaign:
 
 
 def create_campaign(session: Session, new: NewCampaign) -> Campaign:
-    """Create a draft; raises `InvalidInput`, `NotAllowed` or `NotFound`, and then nothing exists."""
+    """Create a draft. Raises `InvalidInput`, `NotAllowed` or `NotFound`; then nothing exists."""
     if new.kind not in ("reminder", "announcement", "test"):
         raise InvalidInput(f"A campaign is a reminder or an announcement, not {new.kind!r}.")
     if (new.kind == "reminder") != (new.reminder is not None):

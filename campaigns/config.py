@@ -7,16 +7,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from campaigns.errors import NotConfigured
+
+PREFIX = "OUTDIAL_"
 Seconds = Annotated[float, Field(gt=0)]
 
 
 class Settings(BaseSettings):
     """Everything an operator can set. Unset database and Redis URLs mean the embedded servers."""
 
-    model_config = SettingsConfigDict(env_prefix="OUTDIAL_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     database_url: str | None = Field(
         None,
@@ -54,7 +57,7 @@ class Settings(BaseSettings):
     )
     live_dialling: bool = Field(
         False,
-        description="Allow accounts marked live to place real calls. Off: such accounts never dial.",
+        description="Allow accounts marked live to place real calls. Off: they never dial.",
     )
     time_scale: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0,
@@ -91,12 +94,23 @@ class Settings(BaseSettings):
     simulator_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8090, description="Port of the bundled simulator, on loopback. 0: any free one."
     )
-    simulator_url: str | None = Field(
-        None, description="Where the simulator answers, when it was started elsewhere."
-    )
 
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process, read once from the environment."""
-    return Settings()
+    """The settings of this process, read once from the environment.
+
+    Raises `NotConfigured` naming every variable that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{variable_of(str(item['loc'][0]))}: {item['msg']}" for item in error.errors()
+        )
+        raise NotConfigured(f"The environment cannot be used. {problems}.") from error
+
+
+def variable_of(field: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{field.upper()}"

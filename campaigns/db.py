@@ -53,7 +53,7 @@ def engine_for(url: str, *, pool_size: int = 10, application_name: str = "outdia
 
 @lru_cache(maxsize=1)
 def engine() -> Engine:
-    """This process's engine, for OUTDIAL_DATABASE_URL. Created on first use, never before a fork."""
+    """This process's engine for OUTDIAL_DATABASE_URL, made on first use: never before a fork."""
     url = settings().database_url
     if url is None:
         raise NotConfigured(

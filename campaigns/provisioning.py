@@ -1,5 +1,6 @@
 """Accounts: added with their caller ids, and turned into something that can place a call."""
 
+import math
 import re
 import threading
 import time
@@ -13,7 +14,7 @@ from campaigns import phone
 from campaigns.calls import CallRequest
 from campaigns.errors import InvalidInput, NotAllowed, NotFound
 from campaigns.links import Links
-from campaigns.models import Account, CallerId
+from campaigns.models import Account, CallerId, PacingGroup
 from campaigns.providers import provider_for
 from campaigns.providers.base import Credentials, Provider
 from campaigns.store.attempts import Claimed
@@ -98,7 +99,11 @@ def credentials_of(account: Account, vault: Vault) -> Credentials:
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """What is needed to add an account. `cps` is calls per second."""
+    """What is needed to add an account. `cps` is calls per second.
+
+    `pacing_group` names a limit that several accounts share, as those of one SignalWire Space do;
+    the first account of a group sets its rate.
+    """
 
     name: str
     provider: str
@@ -110,8 +115,19 @@ class NewAccount:
     live: bool = True
     cps: float = 1.0
     max_concurrent: int = 20
-    max_waiting: int = 10
+    max_waiting: int | None = None  # two seconds of calls, and no fewer than ten
     time_scale: float = 1.0
+    pacing_group: str | None = None
+
+
+def _group(session: Session, new: NewAccount) -> str | None:
+    """The pacing group of a new account, made when it is the first one."""
+    if not new.pacing_group:
+        return None
+    if session.get(PacingGroup, new.pacing_group) is None:
+        session.add(PacingGroup(name=new.pacing_group, cps=new.cps))
+        session.flush()
+    return new.pacing_group
 
 
 def add_account(session: Session, new: NewAccount, vault: Vault) -> Account:
@@ -145,8 +161,9 @@ def add_account(session: Session, new: NewAccount, vault: Vault) -> Account:
         live=new.live,
         cps=new.cps,
         max_concurrent=new.max_concurrent,
-        max_waiting=new.max_waiting,
+        max_waiting=new.max_waiting or max(10, math.ceil(2 * new.cps)),
         time_scale=new.time_scale,
+        pacing_group=_group(session, new),
     )
     provider_for(new.provider, credentials_of(account, vault))  # a known provider, or an error
     session.add(account)

@@ -47,7 +47,6 @@ def simulator_account(
         live=False,
         cps=cps,
         max_concurrent=max_concurrent,
-        max_waiting=max(10, int(1.5 * cps)),
         time_scale=time_scale,
     )
 

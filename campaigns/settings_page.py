@@ -15,7 +15,7 @@ import annotated_types
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from campaigns.config import Settings
+from campaigns.config import Settings, variable_of
 
 INTRODUCTION = """\
 # Settings
@@ -37,11 +37,6 @@ TYPE_NAMES: dict[Any, str] = {
     SecretStr: "secret text",
 }
 UNIONS = (Union, types.UnionType)
-
-
-def variable_of(name: str) -> str:
-    """The environment variable that sets the field `name`."""
-    return f"{Settings.model_config['env_prefix']}{name}".upper()
 
 
 def render() -> str:

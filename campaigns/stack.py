@@ -85,7 +85,7 @@ class LocalStack:
 
     def child_env(self) -> dict[str, str]:
         """What a process needs to know beyond this one's own environment."""
-        env = {
+        return {
             "OUTDIAL_DATABASE_URL": self.servers.database_url,
             "OUTDIAL_REDIS_URL": self.servers.redis_url,
             "OUTDIAL_DATA_DIR": str(self._config.data_dir.resolve()),
@@ -96,9 +96,6 @@ class LocalStack:
             "OUTDIAL_QUARANTINE": str(self._config.quarantine),
             **self.plan.env,
         }
-        if self.plan.simulator:
-            env["OUTDIAL_SIMULATOR_URL"] = self.simulator_url
-        return env
 
     def _simulator_command(self) -> list[str]:
         log = self.plan.simulator_log or self._config.data_dir.resolve() / "carrier.jsonl"

@@ -73,3 +73,19 @@ def pause_account(session: Session, account_id: int, sentence: str, now: datetim
     recalled = recalls.request_recall_of_account(session, account_id, "account_fault", now)
     release_cancelled(session, cancelled, now)
     return recalled
+
+
+def switch_dialling_off(session: Session, why: str, now: datetime) -> list[int]:
+    """The kill switch: once this commits nothing is dialled by anybody, through any account."""
+    gate.close_gate(session)
+    dispatch.set_dialing_switch(session, enabled=False, reason=why)
+    dispatch.write_log(session, f"Dialling was switched off everywhere: {why}.", now)
+    cancelled = attempts.cancel_queued_attempts_of(session, now, "paused")
+    release_cancelled(session, cancelled, now)
+    return recalls.request_recall_of_everything(session, "switched off", now)
+
+
+def switch_dialling_on(session: Session, now: datetime) -> None:
+    """Let running campaigns dial again."""
+    dispatch.set_dialing_switch(session, enabled=True, reason=None)
+    dispatch.write_log(session, "Dialling was switched on again.", now)

@@ -40,7 +40,12 @@ def add(
     ] = False,
     cps: Annotated[float, typer.Option(min=0.001, max=1000, help="Calls per second.")] = 1.0,
     max_concurrent: Annotated[int, typer.Option(min=1, help="Calls alive at once.")] = 20,
-    max_waiting: Annotated[int, typer.Option(min=1, help="Accepted, not yet ringing.")] = 10,
+    max_waiting: Annotated[
+        int | None, typer.Option(min=1, help="Given out, not yet ringing; unset: two seconds.")
+    ] = None,
+    pacing_group: Annotated[
+        str | None, typer.Option(help="A rate limit shared with other accounts, by name.")
+    ] = None,
     time_scale: Annotated[
         float, typer.Option(min=0.0001, max=1, help="Shortens waits on the simulator.")
     ] = 1.0,
@@ -60,6 +65,7 @@ def add(
         max_concurrent=max_concurrent,
         max_waiting=max_waiting,
         time_scale=time_scale,
+        pacing_group=pacing_group,
     )
     with context.open_session() as session:
         account = add_account(session, new, vault())

@@ -13,6 +13,7 @@ from campaigns.cli import (
     keys,
     optout,
     processes,
+    switch,
     test_call,
 )
 from campaigns.cli.output import Command, complain
@@ -39,6 +40,7 @@ app.add_typer(importing.app)
 app.add_typer(optout.app, name="optout")
 app.add_typer(account.app, name="account")
 app.add_typer(keys.app, name="key")
+app.add_typer(switch.app, name="switch")
 app.add_typer(test_call.app)
 
 

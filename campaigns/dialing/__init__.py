@@ -1,7 +1,6 @@
 """Dialling: the one door through which calls are placed.
 
 clock    the database's clock as this process knows it, and a clock that counts sleep
-pace     keeps calls of one account apart, so that a late batch shifts and never bunches up
 dialer   wait for the slot, claim, POST once, record
 """
 

@@ -162,6 +162,14 @@ def dialing_enabled(session: Session) -> bool:
     )
 
 
+def set_dialing_switch(session: Session, *, enabled: bool, reason: str | None) -> None:
+    """Set the kill switch."""
+    session.execute(
+        text("UPDATE dialing_switch SET enabled = :enabled, reason = :reason"),
+        {"enabled": enabled, "reason": reason},
+    )
+
+
 def lock_running_campaigns(
     session: Session, now: datetime, live_allowed: bool
 ) -> list[RunningCampaign]:

@@ -71,6 +71,20 @@ def request_recall_of_account(
     )
 
 
+def request_recall_of_everything(session: Session, reason: str, now: datetime) -> list[int]:
+    """Ask for every unanswered call back."""
+    return _ids(
+        session.execute(
+            text("""
+                UPDATE attempts SET recall_requested_at = :now, recall_reason = :reason
+                WHERE recall_requested_at IS NULL AND status IN ('dialing', 'ringing')
+                RETURNING id
+            """),
+            {"reason": reason, "now": now},
+        ).all()
+    )
+
+
 def request_recall_of_numbers(
     session: Session, numbers: Sequence[str], reason: str, now: datetime
 ) -> list[int]:

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 from campaigns import settings_page
-from campaigns.config import Settings
+from campaigns.config import Settings, variable_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "settings.md"
@@ -40,7 +40,7 @@ def attributes_read_from_settings(source: str) -> set[str]:
 def test_every_setting_is_described_and_on_the_page(name):
     field = Settings.model_fields[name]
     assert field.description, f"{name} has no description"
-    row = rows_of(PAGE.read_text())[settings_page.variable_of(name)]
+    row = rows_of(PAGE.read_text())[variable_of(name)]
     assert row[-1].strip(" |") == field.description.replace("|", "/")
 
 

@@ -33,7 +33,12 @@ class AccountIn(BaseModel):
     live: bool = Field(True, description="Places real calls. False only for the simulator.")
     cps: Rate = Field(1.0, description="Calls started per second, at most.")
     max_concurrent: Count = Field(20, description="Calls alive at once, at most.")
-    max_waiting: Count = Field(10, description="Calls accepted but not yet ringing, at most.")
+    max_waiting: Count | None = Field(
+        None, description="Calls given out but not yet ringing, at most; unset: two seconds' worth."
+    )
+    pacing_group: str | None = Field(
+        None, max_length=100, description="A rate limit shared with other accounts, by name."
+    )
     time_scale: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="Shortens waits; simulator accounts only."
     )

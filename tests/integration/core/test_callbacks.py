@@ -15,7 +15,7 @@ from tests.factories import SECRET, make_attempt, make_recipient
 from tests.integration.core.callers import Caller, provider_app, signed, state
 from tests.integration.core.conftest import Bench
 
-HANG_UP = [{"hangup": {}}]
+HANG_UP: list[dict[str, Any]] = [{"hangup": {}}]
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
 
 
@@ -145,7 +145,7 @@ def test_another_provider_is_nowhere(caller: Caller, attempt: Attempt) -> None:
     ("spoil", "status"),
     [
         (lambda headers: headers, 204),
-        (lambda headers: {name: "0" * 64 for name in headers}, 401),
+        (lambda headers: dict.fromkeys(headers, "0" * 64), 401),
         (lambda headers: dict.fromkeys(headers, ""), 401),
         (lambda headers: {}, 204),  # providers sign only some callbacks; the token stands alone
     ],

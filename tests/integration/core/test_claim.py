@@ -4,14 +4,16 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from campaigns.campaigning import pause_campaign
-from campaigns.db import database_now, transaction
+from campaigns.db import database_now, engine_for, transaction
 from campaigns.models import Account, Attempt, Campaign
 from campaigns.stopping import opt_out_number
 from campaigns.store import attempts, gate
@@ -36,8 +38,8 @@ SINGLE_STATEMENT = """
 """
 
 
-def claim(
-    engine: Engine,
+def claim_on(
+    connection: Connection,
     ids: list[int],
     account_id: int,
     *,
@@ -46,16 +48,20 @@ def claim(
     period: float = 0.000001,
     window: float = 0.025,
 ) -> list[Claimed]:
+    return attempts.claim_attempts(
+        connection,
+        account_id,
+        ids,
+        worker,
+        live_allowed=live_allowed,
+        period=period,
+        window=window,
+    )
+
+
+def claim(engine: Engine, ids: list[int], account_id: int, **named: Any) -> list[Claimed]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        return attempts.claim_attempts(
-            connection,
-            account_id,
-            ids,
-            worker,
-            live_allowed=live_allowed,
-            period=period,
-            window=window,
-        )
+        return claim_on(connection, ids, account_id, **named)
 
 
 def queue(bench: Bench, campaign: Campaign, **columns: Any) -> Attempt:
@@ -186,7 +192,7 @@ def test_the_same_message_at_two_workers_claims_each_once(
             mine += [one.id for one in found]
         return mine
 
-    started = [in_thread(lambda n=n: take(f"w{n}", 1 if n % 2 else -1)) for n in range(4)]
+    started = [in_thread(partial(take, f"w{n}", 1 if n % 2 else -1)) for n in range(4)]
     for thread, _ in started:
         thread.join()
     claimed = [i for _, came in started for i in came[0]]
@@ -206,7 +212,7 @@ def test_calls_of_one_account_go_out_a_period_apart_whoever_claims_them(
     ]
     posts = sorted(one.post_at for one in found)
     assert len(posts) >= 5
-    spaces = [b - a for a, b in zip(posts, posts[1:], strict=False)]
+    spaces = [b - a for a, b in pairwise(posts)]
     assert min(spaces) >= timedelta(seconds=0.2)
 
 
@@ -308,25 +314,15 @@ def test_a_claim_that_cannot_get_the_gate_in_time_claims_nothing(
     bench: Bench, account: Account, campaign: Campaign
 ) -> None:
     attempt = queue(bench, campaign)
-    with transaction(bench.engine) as closed:
+    impatient = engine_for(
+        bench.engine.url.render_as_string(hide_password=False), pool_size=1
+    ).execution_options(isolation_level="AUTOCOMMIT")
+    with transaction(bench.engine) as closed, impatient.connect() as connection:
+        connection.execute(text("SET lock_timeout = '200ms'"))
         gate.close_gate(closed)
-        with (
-            bench.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
-            pytest.raises(OperationalError, match="lock timeout"),
-        ):
-            connection.execute(text("SET lock_timeout = '200ms'"))
-            try:
-                attempts.claim_attempts(
-                    connection,
-                    account.id,
-                    [attempt.id],
-                    "worker",
-                    live_allowed=False,
-                    period=0.1,
-                    window=0.025,
-                )
-            finally:
-                connection.invalidate()
+        with pytest.raises(OperationalError, match="lock timeout"):
+            claim_on(connection, [attempt.id], account.id)
+    impatient.dispose()
     assert bench.attempt(attempt.id).status == "queued"
 
 

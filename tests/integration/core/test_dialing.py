@@ -11,11 +11,13 @@ from sqlalchemy.exc import OperationalError
 
 from campaigns.calls import Answer, CallRequest, DialAnswer
 from campaigns.db import database_now
-from campaigns.dialing import DatabaseClock, Dialer, DialRules, dialer
+from campaigns.dialing import DatabaseClock, Dialer, DialRules, boot_seconds, dialer
 from campaigns.errors import NotConfigured
 from campaigns.models import Account, Attempt, Campaign
 from campaigns.provisioning import Carrier
+from campaigns.recording import record_answer
 from campaigns.stopping import opt_out_number
+from campaigns.store import attempts
 from tests.factories import fiction_number, make_attempt, make_campaign, make_recipient
 from tests.integration.core.conftest import Bench
 from tests.integration.core.fakes import FakeProvider, accepted
@@ -35,7 +37,8 @@ class Floor:
         self._dialers: list[Dialer] = []
 
     def dialer(self, **rules: Any) -> Dialer:
-        named = {"worker": "worker", "live_allowed": False, "freshness": 2.0, "threads": 8} | rules
+        named: dict[str, Any] = {"worker": "worker", "freshness": 2.0, "threads": 8}
+        named |= {"live_allowed": False, **rules}
         made = Dialer(
             self.bench.engine,
             self.clock,
@@ -46,10 +49,10 @@ class Floor:
         self._dialers.append(made)
         return made
 
-    def dial(self, *attempts: Attempt, **rules: Any) -> None:
+    def dial(self, *batch: Attempt, **rules: Any) -> None:
         """Dial as one worker, and wait until everything is written down."""
         worker = self.dialer(**rules)
-        worker.run_batch([attempt.id for attempt in attempts])
+        worker.run_batch([attempt.id for attempt in batch])
         worker.close()
 
     def close(self) -> None:
@@ -118,7 +121,7 @@ def test_a_call_is_not_posted_before_its_slot(
     posted: list[float] = []
 
     def answer(request: CallRequest) -> DialAnswer:
-        posted.append(dialer.boot_seconds())
+        posted.append(boot_seconds())
         return accepted(request)
 
     floor.provider.answer = answer
@@ -344,12 +347,11 @@ def test_the_database_may_be_away_when_the_answer_comes(
 ) -> None:
     attempt = queue(bench, campaign)
     troubles = iter([NEVER, NEVER, NEVER])
-    record = dialer.record_answer
 
     def record_later(*args: Any) -> Any:
         for trouble in troubles:
             raise trouble
-        return record(*args)
+        return record_answer(*args)
 
     monkeypatch.setattr(dialer, "record_answer", record_later)
     floor.dial(attempt)
@@ -384,7 +386,7 @@ def test_a_claim_that_fails_posts_nothing(
     def fail(*args: Any, **named: Any) -> Any:
         raise NEVER
 
-    monkeypatch.setattr(dialer.attempts, "claim_attempts", fail)
+    monkeypatch.setattr(attempts, "claim_attempts", fail)
     floor.dial(attempt)
     assert floor.provider.requests == []
 

@@ -52,9 +52,12 @@ class Sweeper:
 
     def look(self, *states: LookupState | LookupResult) -> None:
         """One round for each answer."""
+
+        def find(query: LookupQuery) -> LookupResult:
+            return state if isinstance(state, LookupResult) else LookupResult(state)
+
+        self.provider.found = find
         for state in states:
-            result = state if isinstance(state, LookupResult) else LookupResult(state)
-            self.provider.found = lambda query, result=result: result
             look_up_silent_attempts(self.bench.engine, self.carrier_of, RULES)
             self.bench.rows("UPDATE attempts SET looked_up_at = looked_up_at - interval '61 s'")
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from tests.integration.core.conftest import Bench, Ticker
 
 def gaps(rows: list[Any]) -> list[timedelta]:
     slots = sorted(row.slot_at for row in rows)
-    return [b - a for a, b in zip(slots, slots[1:], strict=False)]
+    return [b - a for a, b in pairwise(slots)]
 
 
 def opt_out(bench: Bench, numbers: list[str]) -> None:

@@ -1,0 +1,85 @@
+"""Accounts at providers: limits, numbers to present, pacing state."""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from campaigns.models.base import Base, Row, one_of
+
+
+class PacingGroup(Base):
+    """A rate limit that several accounts share, as a provider's limit per space is."""
+
+    __tablename__ = "pacing_groups"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    cps: Mapped[float]
+    next_free: Mapped[datetime | None]
+
+    __table_args__ = (CheckConstraint("cps > 0", name="cps_positive"),)
+
+
+class Account(Row):
+    """One provider account. `next_free` is its pacing state, written by the tick alone."""
+
+    __tablename__ = "accounts"
+
+    name: Mapped[str] = mapped_column(unique=True)
+    provider: Mapped[str]
+    base_url: Mapped[str]
+    project_id: Mapped[str]
+    credentials: Mapped[bytes] = mapped_column(LargeBinary)  # encrypted; never leaves the server
+    live: Mapped[bool] = mapped_column(server_default=text("false"))
+    time_scale: Mapped[float] = mapped_column(server_default=text("1"))
+    cps: Mapped[float] = mapped_column(server_default=text("1"))
+    max_concurrent: Mapped[int] = mapped_column(Integer, server_default=text("20"))
+    max_waiting: Mapped[int] = mapped_column(Integer, server_default=text("10"))
+    pacing_group: Mapped[str | None] = mapped_column(ForeignKey("pacing_groups.name"))
+    next_free: Mapped[datetime | None]
+    status: Mapped[str] = mapped_column(server_default=text("'active'"))
+    status_reason: Mapped[str | None]
+    backoff_until: Mapped[datetime | None]
+    backoff_level: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+
+    __table_args__ = (
+        CheckConstraint(one_of("status", "active", "paused", "off"), name="status_known"),
+        CheckConstraint("cps > 0 AND max_concurrent > 0 AND max_waiting > 0", name="limits"),
+        # A live call's waits are never shortened, whatever somebody typed.
+        CheckConstraint(
+            "time_scale > 0 AND time_scale <= 1 AND (NOT live OR time_scale = 1)", name="time_scale"
+        ),
+    )
+
+
+class AccountPace(Base):
+    """The earliest instant of an account's next POST. Written by claims alone.
+
+    A table of its own, so that a claim never waits for the tick, which holds the account's row.
+    """
+
+    __tablename__ = "account_paces"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    next_post_at: Mapped[datetime]
+
+
+class CallerId(Row):
+    """A number an account may present."""
+
+    __tablename__ = "caller_ids"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    number: Mapped[str]
+    cps: Mapped[float | None]
+    next_free: Mapped[datetime | None]
+
+    __table_args__ = (UniqueConstraint("account_id", "number"),)

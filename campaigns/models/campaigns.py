@@ -1,0 +1,83 @@
+"""Campaigns, what they say, and what happened to them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from campaigns.models.base import Base, Row, one_of
+
+
+class Flow(Row):
+    """What a call says and asks. Versions are immutable: a change is a new version."""
+
+    __tablename__ = "flows"
+
+    name: Mapped[str]
+    version: Mapped[int] = mapped_column(Integer)
+    definition: Mapped[dict[str, Any]]
+
+    __table_args__ = (UniqueConstraint("name", "version"),)
+
+
+class Campaign(Row):
+    """One audience, what they hear, when they may be called, and how hard we try."""
+
+    __tablename__ = "campaigns"
+
+    name: Mapped[str]
+    kind: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=text("'draft'"))
+    status_reason: Mapped[str | None]
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    caller_id_id: Mapped[int] = mapped_column(ForeignKey("caller_ids.id"))
+    flow_id: Mapped[int] = mapped_column(ForeignKey("flows.id"))
+    rule_set: Mapped[str]
+    windows: Mapped[dict[str, Any]]
+    starts_at: Mapped[datetime | None]
+    ends_at: Mapped[datetime | None]
+    max_cps: Mapped[float | None]
+    next_free: Mapped[datetime | None]
+    weight: Mapped[float] = mapped_column(server_default=text("1"))
+    vtime: Mapped[float] = mapped_column(server_default=text("0"))
+    ring_timeout: Mapped[int] = mapped_column(Integer, server_default=text("30"))
+    retry_policy: Mapped[dict[str, Any]]
+    reminder: Mapped[dict[str, Any] | None]
+    default_country: Mapped[str] = mapped_column(server_default=text("'US'"))
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint(one_of("kind", "reminder", "announcement", "test"), name="kind_known"),
+        CheckConstraint(
+            one_of("status", "draft", "scheduled", "running", "paused", "completed", "stopped"),
+            name="status_known",
+        ),
+        CheckConstraint("weight > 0 AND (max_cps IS NULL OR max_cps > 0)", name="pacing"),
+        CheckConstraint("ring_timeout BETWEEN 1 AND 600", name="ring_timeout"),
+        Index("ix_campaigns_active", "status", postgresql_where=text("status = 'running'")),
+    )
+
+
+class CampaignLog(Base):
+    """What happened to a campaign or an account, and why, in plain sentences. Append-only."""
+
+    __tablename__ = "campaign_log"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    at: Mapped[datetime]
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    sentence: Mapped[str]
+
+    __table_args__ = (Index("ix_campaign_log_campaign_id_id", "campaign_id", "id"),)

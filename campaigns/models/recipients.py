@@ -1,0 +1,131 @@
+"""Recipients, and the files and zones they come with."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from campaigns.models.base import Base, Row, one_of
+
+
+class Import(Row):
+    """One file of recipients on its way into one campaign."""
+
+    __tablename__ = "imports"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    file_name: Mapped[str]
+    file_sha256: Mapped[str]
+    stored_at: Mapped[str | None]  # path below the data directory while it waits
+    options: Mapped[dict[str, Any]]
+    mapping: Mapped[dict[str, Any] | None]
+    status: Mapped[str] = mapped_column(server_default=text("'waiting'"))
+    rows_read: Mapped[int] = mapped_column(server_default=text("0"))
+    rows_imported: Mapped[int] = mapped_column(server_default=text("0"))
+    rows_rejected: Mapped[int] = mapped_column(server_default=text("0"))
+    rows_opted_out: Mapped[int] = mapped_column(server_default=text("0"))
+    bytes_read: Mapped[int] = mapped_column(server_default=text("0"))
+    bytes_total: Mapped[int] = mapped_column(server_default=text("0"))
+    error: Mapped[str | None]
+    claimed_at: Mapped[datetime | None]  # also the heartbeat of the process that reads the file
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint(one_of("status", "waiting", "running", "done", "failed"), name="status"),
+        # The same file twice is one import; a failed one may be tried again.
+        Index(
+            "uq_imports_campaign_id_file_sha256",
+            "campaign_id",
+            "file_sha256",
+            unique=True,
+            postgresql_where=text("status <> 'failed'"),
+        ),
+    )
+
+
+class ImportReject(Base):
+    """A row of a file that was not imported, and why."""
+
+    __tablename__ = "import_rejects"
+
+    import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"), primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    detail: Mapped[str]
+    row: Mapped[str]
+
+
+class ZoneKey(Base):
+    """A small number for a set of time zones, so that due rows can be read per open set."""
+
+    __tablename__ = "zone_keys"
+
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    zones: Mapped[list[str]] = mapped_column(unique=True)
+
+
+class Recipient(Row):
+    """One person inside one campaign, with their numbers in the order to try them."""
+
+    __tablename__ = "recipients"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    import_id: Mapped[int | None] = mapped_column(ForeignKey("imports.id"))
+    dedupe_key: Mapped[str]
+    numbers: Mapped[list[str]]
+    number_index: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    fields: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    zone: Mapped[str | None]
+    zone_key: Mapped[int | None] = mapped_column(Integer, ForeignKey("zone_keys.id"))
+    status: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    reason: Mapped[str | None]  # why it waits, or why it ended
+    next_attempt_at: Mapped[datetime | None]
+    deadline_at: Mapped[datetime | None]
+    appointment_at: Mapped[datetime | None]
+    attempts_spent: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    cancels_in_row: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    retry: Mapped[bool] = mapped_column(Boolean, Computed("attempts_spent > 0", persisted=True))
+    updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "dedupe_key"),
+        CheckConstraint(
+            one_of(
+                "status",
+                *("pending", "in_flight", "completed", "exhausted", "expired", "blocked", "review"),
+            ),
+            name="status_known",
+        ),
+        CheckConstraint(
+            "(status = 'pending') = (next_attempt_at IS NOT NULL)", name="pending_has_a_time"
+        ),
+        CheckConstraint("cardinality(numbers) BETWEEN 1 AND 10", name="numbers"),
+        Index(
+            "ix_recipients_due",
+            "campaign_id",
+            "zone_key",
+            "retry",
+            "next_attempt_at",
+            postgresql_where=text("status = 'pending'"),
+        ),
+        Index(
+            "ix_recipients_deadline",
+            "deadline_at",
+            postgresql_where=text("status = 'pending' AND deadline_at IS NOT NULL"),
+        ),
+        # For counts by status, and for pages of a campaign's recipients, filtered or not.
+        Index("ix_recipients_campaign_id_status", "campaign_id", "status", "id"),
+        Index("ix_recipients_campaign_id_id", "campaign_id", "id"),
+    )
