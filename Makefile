@@ -26,7 +26,9 @@ run: setup ## Start everything on this machine and dial the sample campaign thro
 	@exec $(BIN)/outdial up --sample
 
 test: setup ## Pass the whole test suite (real PostgreSQL, Redis and Celery, all bundled)
-	@$(BIN)/python -m pytest
+	# First what may run side by side, then whole stacks, which would disturb each other.
+	@$(BIN)/python -m pytest -n 2 -m "not e2e"
+	@$(BIN)/python -m pytest -m e2e
 
 check: setup ## Lint, format, types, import rule, migrations, generated pages
 	$(BIN)/ruff check .

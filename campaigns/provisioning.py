@@ -56,7 +56,7 @@ class Carriers:
     def __init__(self, engine: Engine, vault: Vault, public_url: str) -> None:
         self._engine, self._vault, self._public_url = engine, vault, public_url
         self._lock = threading.Lock()
-        self._known: dict[int, tuple[float, bytes, Carrier]] = {}
+        self._known: dict[int, tuple[float, tuple[object, ...], Carrier]] = {}
 
     def of(self, account_id: int) -> Carrier:
         """The account's carrier; raises `NotFound`.
@@ -71,10 +71,14 @@ class Carriers:
             account = session.get(Account, account_id)
             if account is None:
                 raise NotFound(f"There is no account {account_id}.")
+            made_of = (
+                *(account.provider, account.base_url, account.project_id),
+                *(account.credentials, account.live),
+            )
             with self._lock:
-                same = known is not None and known[1] == account.credentials
+                same = known is not None and known[1] == made_of
                 carrier = known[2] if known is not None and same else self._make(account)
-                self._known[account_id] = time.monotonic(), account.credentials, carrier
+                self._known[account_id] = time.monotonic(), made_of, carrier
             return carrier
 
     def _make(self, account: Account) -> Carrier:

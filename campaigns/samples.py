@@ -71,8 +71,8 @@ def create_sample_campaigns(
             return
         add_account(session, simulator_account(url, time_scale=time_scale), vault)
         now = database_now(session)
-        reminder = create_campaign(session, _reminder()).id
         waiting = create_campaign(session, _announcement(now)).id
+        reminder = create_campaign(session, _reminder()).id
     for campaign_id, name, text in (
         (reminder, "appointments.csv", shifted(_shipped("appointments.csv"), now)),
         (waiting, "members.csv", _shipped("members.csv")),

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from campaigns.demo import books
-from campaigns.demo.books import BookedAttempt
+from campaigns.demo.books import MISSED_REASONS, REFUSED_REASONS, BookedAttempt
 from campaigns.demo.carrier import Dial, most_in_any_second
 from campaigns.demo.people import CLOSES, OPENS
 from campaigns.vault import Vault
@@ -157,6 +156,19 @@ def _agreed(dial: Dial) -> set[str]:
     return AGREED.get(dial.end_reason or "", {"unknown"})
 
 
+def _not_placed(booked: Sequence[BookedAttempt], dials: Sequence[Dial], vault: Vault) -> int:
+    """Attempts we gave up as never placed, less those the carrier counts as refused.
+
+    A refusal that came back as an error of the server's or not at all left its attempt in doubt
+    until look-ups found nothing: that one is in both books, and is counted once.
+    """
+    refused = {vault.attempt_of(d.token) for d in dials if d.token and not d.accepted}
+    given_up = [
+        one for one in booked if one.cancel_reason and one.cancel_reason not in REFUSED_REASONS
+    ]
+    return sum(not (one.cancel_reason == "not_placed" and one.id in refused) for one in given_up)
+
+
 def audit(
     booked: Sequence[BookedAttempt],
     statuses: Mapping[str, int],
@@ -185,7 +197,7 @@ def audit(
         answers=answers,
         carrier_dials=len(placed),
         carrier_refused=len(dials) - len(placed),
-        not_placed=sum(n for why, n in reasons.items() if why not in books.REFUSED_REASONS),
+        not_placed=_not_placed(booked, dials, vault),
         in_doubt=sum(one.ever_in_doubt for one in booked),
         in_doubt_now=sum(one.status in ("dialing", "ringing", "in_progress") for one in booked),
         duplicate_dials=duplicates(dials),
@@ -196,7 +208,7 @@ def audit(
         books_differ=len(differing),
         max_dials_in_any_second=most_in_any_second(list(dials)),
         cps=expected.cps,
-        slots_missed=sum(reasons[why] for why in books.MISSED_REASONS),
+        slots_missed=sum(reasons[why] for why in MISSED_REASONS),
         seconds=round(expected.seconds, 1),
         calls_per_second=_rate(placed),
         problems=differing[:5],

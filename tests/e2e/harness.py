@@ -185,7 +185,7 @@ class Script:
 def assert_promises(result: Audit, *, silent: int = 0) -> None:
     """Everything that must be zero is, and the run was not empty."""
     problems = [p for p in result.problems if not p.startswith("silent_calls")]
-    assert problems == []
+    assert problems == [], result.as_json()
     assert result.silent_calls <= silent
     assert result.carrier_dials > 100
     assert result.completed > 0

@@ -13,7 +13,12 @@ from campaigns.errors import IllegalTransition, NotAllowed
 from campaigns.models import Account, Attempt, Campaign
 from campaigns.operating import pause_account_named
 from campaigns.recalling import recall
-from campaigns.stopping import opt_out_number, opt_out_numbers
+from campaigns.stopping import (
+    opt_out_number,
+    opt_out_numbers,
+    switch_dialling_off,
+    switch_dialling_on,
+)
 from campaigns.sweeping import recalls_due
 from tests.factories import (
     fiction_number,
@@ -152,6 +157,21 @@ def test_pausing_an_account_stops_all_its_campaigns_and_says_why(
     assert statuses(bench, elsewhere) == {name: (name, False) for name in LIVE}
     (row,) = bench.rows("SELECT * FROM campaign_log")
     assert (row.account_id, "wrong bill" in row.sentence) == (account.id, True)
+
+
+def test_the_kill_switch_stops_every_account_until_it_is_switched_on_again(
+    bench: Bench, ticker: Ticker, campaign: Campaign
+) -> None:
+    attempts = one_of_each(bench, campaign)
+    elsewhere = bench.run(lambda s: make_recipient(s, make_campaign(s, make_account(s))))
+    recalled = bench.run(lambda s: switch_dialling_off(s, "test", database_now(s)))
+    assert recalled == [attempts["dialing"].id, attempts["ringing"].id]
+    assert statuses(bench, attempts)["queued"] == ("cancelled", False)
+    assert "switched off" in (ticker.tick().blocked or "")
+    assert bench.recipient(elsewhere.id).status == "pending"
+    bench.run(lambda s: switch_dialling_on(s, database_now(s)))
+    ticker.tick()
+    assert bench.recipient(elsewhere.id).status == "in_flight"
 
 
 @pytest.mark.parametrize(

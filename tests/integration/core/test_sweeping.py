@@ -43,6 +43,11 @@ def silent(
     )
 
 
+def always(state: LookupState | LookupResult) -> Callable[[LookupQuery], LookupResult]:
+    result = state if isinstance(state, LookupResult) else LookupResult(state)
+    return lambda query: result
+
+
 class Sweeper:
     """Look-ups at a provider that answers as told, a minute after each other."""
 
@@ -52,12 +57,8 @@ class Sweeper:
 
     def look(self, *states: LookupState | LookupResult) -> None:
         """One round for each answer."""
-
-        def find(query: LookupQuery) -> LookupResult:
-            return state if isinstance(state, LookupResult) else LookupResult(state)
-
-        self.provider.found = find
         for state in states:
+            self.provider.found = always(state)
             look_up_silent_attempts(self.bench.engine, self.carrier_of, RULES)
             self.bench.rows("UPDATE attempts SET looked_up_at = looked_up_at - interval '61 s'")
 

@@ -1,0 +1,134 @@
+"""`outdial up --sample`, as `make run` starts it: dials, resumes, and leaves no process behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from campaigns.local import free_port
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
+
+OUTDIAL = Path(sys.executable).with_name("outdial")
+
+
+class Up:
+    """One `outdial up` in a directory of its own."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.home, self.port = home, port
+        env = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(home),
+            "OUTDIAL_DATA_DIR": str(home / "data"),
+            "OUTDIAL_PORT": str(port),
+            "OUTDIAL_SIMULATOR_PORT": "0",
+        }
+        with (home / "out.txt").open("a") as output:
+            self.process = subprocess.Popen(
+                [OUTDIAL, "up", "--sample"],
+                cwd=home,
+                env=env,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def text(self) -> str:
+        return (self.home / "out.txt").read_text()
+
+    def wait(self, ready: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not ready():
+            assert self.process.poll() is None, self.text()
+            assert time.monotonic() < deadline, self.text()
+            time.sleep(0.2)
+
+    def overview(self) -> dict[str, Any]:
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self.port}/overview.json", trust_env=False)
+            found: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
+            return found
+        except httpx.HTTPError:
+            return {}
+
+    def done(self) -> int:
+        """How many people of the sample have been served."""
+        texts = self.overview().get("texts", {})
+        return sum(
+            int(text.replace(",", "")) for key, text in texts.items() if key.endswith(".done")
+        )
+
+    def interrupt(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(40)
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Every process that has anything to do with the directory."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = " ".join(process.cmdline())
+            inside = str(home) in words or process.environ().get("OUTDIAL_DATA_DIR", "").startswith(
+                str(home)
+            )
+            if inside and process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    for process in processes_of(tmp_path):
+        process.kill()
+
+
+def test_dials_the_sample_resumes_and_leaves_nothing_behind(home: Path) -> None:
+    first = Up(home, free_port("127.0.0.1"))
+    first.wait(lambda: first.done() > 5)
+    page = httpx.get(f"http://127.0.0.1:{first.port}/", trust_env=False).text
+    assert "Sample: appointment reminders" in page
+    assert "wait for their calling hours" in page
+    assert first.interrupt() == 0
+    assert processes_of(home) == []
+    assert "rows were imported" in first.text()
+
+    again = Up(home, free_port("127.0.0.1"))
+    again.wait(lambda: again.done() > 40)
+    assert len(again.overview()["campaigns"]) == 2, "the sample was made a second time"
+
+    # The owner is killed: its processes go with it, the servers wait to be adopted.
+    os.kill(again.process.pid, signal.SIGKILL)
+    again.process.wait()
+    last = Up(home, free_port("127.0.0.1"))
+    last.wait(lambda: last.done() > 60)
+    log = (home / "data" / "carrier.jsonl").read_text()
+    carrier = [json.loads(line) for line in log.splitlines()]
+    assert last.interrupt() == 0
+    assert processes_of(home) == []
+    tokens = [row["custom_variables"]["outdial_attempt"] for row in carrier if row["row"] == "dial"]
+    assert len(tokens) == len(set(tokens)) > 60
+
+
+def test_a_taken_port_leads_to_another(home: Path) -> None:
+    first = Up(home, free_port("127.0.0.1"))
+    other = home / "other"
+    other.mkdir()
+    first.wait(lambda: bool(first.overview()))
+    second = Up(other, first.port)
+    second.wait(lambda: "is taken; Outdial uses" in second.text())
+    assert second.interrupt() == 0
+    assert first.interrupt() == 0
