@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from campaigns import compliance, retries
 from campaigns.lifecycle import Disposition, RecipientStatus
-from campaigns.store import attempts as attempt_rows
-from campaigns.store import recipients
-from campaigns.store.attempts import Cancelled, LockedAttempt
+from campaigns.store import call_status, recipients
+from campaigns.store.attempts import Cancelled
+from campaigns.store.call_status import LockedAttempt
 from campaigns.store.recipients import Fate, RecipientOutcomeRow
 
 DAY = timedelta(days=1)
@@ -81,11 +81,11 @@ def conclude(
     Nothing is decided when somebody was dialled for the recipient since: a late word about an
     old call must not plan a second one beside the first.
     """
-    if not attempt_rows.is_latest_attempt(session, attempt.id, attempt.recipient_id):
+    if not call_status.is_latest_attempt(session, attempt.id, attempt.recipient_id):
         return
     row = recipients.recipients_for_outcome(session, [attempt.recipient_id])[0]
     remaining = _numbers_left(row, attempt.number, disposition)
-    spent, last_day = attempt_rows.attempts_spent_by(session, row.id, now - DAY * row.time_scale)
+    spent, last_day = call_status.attempts_spent_by(session, row.id, now - DAY * row.time_scale)
     fate, index, zones = _fate_of_call(row, attempt, disposition, remaining, spent, last_day, now)
     if fate.status == RecipientStatus.PENDING and row.status not in OPEN:
         return  # settled meanwhile by something other than a call: no late word undoes that

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from campaigns.calls import HangUp
 from campaigns.db import database_now, transaction
 from campaigns.provisioning import Carrier
-from campaigns.store import attempts, recalls
+from campaigns.store import call_status, recalls
 from campaigns.store.recalls import RecallTarget
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def recall(
         with transaction(engine) as session:
             now = database_now(session)
             for attempt_id in gone:  # it ended and nobody told us: have it looked up
-                attempts.note_in_doubt(session, attempt_id, "gone when it was recalled", now)
+                call_status.note_in_doubt(session, attempt_id, "gone when it was recalled", now)
     return results
 
 

@@ -14,8 +14,8 @@ from campaigns.calls import Answer, AnsweredBy, CallEvent, DialAnswer, EventKind
 from campaigns.lifecycle import ANSWERED, AttemptStatus, Disposition, moves_forward
 from campaigns.outcomes import conclude, release_cancelled
 from campaigns.stopping import pause_account
-from campaigns.store import attempts, dispatch, events, gate, responses
-from campaigns.store.attempts import LockedAttempt
+from campaigns.store import attempts, call_status, dispatch, events, gate, responses
+from campaigns.store.call_status import LockedAttempt
 
 STATUS_OF = {
     EventKind.RINGING: AttemptStatus.RINGING,
@@ -50,7 +50,7 @@ def record_answer(
 
     Gate, account, attempt: whoever stops calls locks in this order, so whoever records does too.
     """
-    known = attempts.account_and_status(session, attempt_id)
+    known = call_status.account_and_status(session, attempt_id)
     if known is None:
         return NOTHING
     account_id, status = known
@@ -60,7 +60,7 @@ def record_answer(
         dispatch.forgive_account(session, account_id)
     elif answer.answer in REFUSED:
         dispatch.lock_account(session, account_id)
-    attempt = attempts.lock_attempt(session, attempt_id)
+    attempt = call_status.lock_attempt(session, attempt_id)
     assert attempt is not None, "attempts are never deleted"
     if answer.answer is Answer.ACCEPTED and attempt.status is AttemptStatus.CANCELLED:
         gate.close_gate(session)
@@ -74,7 +74,7 @@ def record_answer(
         _end(session, attempt, Disposition.INVALID_NUMBER, answer.reason, now)
         return NOTHING
     if answer.answer is Answer.IN_DOUBT:
-        attempts.note_in_doubt(session, attempt.id, answer.reason, now)
+        call_status.note_in_doubt(session, attempt.id, answer.reason, now)
         return NOTHING
     return _not_placed(session, attempt, worker, answer, now)
 
@@ -83,12 +83,12 @@ def _accepted(
     session: Session, attempt: LockedAttempt, answer: DialAnswer, now: datetime
 ) -> FollowUp:
     call_id = answer.provider_call_id
-    if call_id and attempts.call_id_is_taken(session, attempt.account_id, call_id, attempt.id):
-        attempts.note_in_doubt(
+    if call_id and _is_taken(session, attempt, call_id):
+        call_status.note_in_doubt(
             session, attempt.id, "the provider gave an id that another call already has", now
         )
         return NOTHING
-    attempts.note_accepted(session, attempt.id, call_id, now)
+    call_status.note_accepted(session, attempt.id, call_id, now)
     return FollowUp((attempt.id,)) if attempt.recall_requested_at is not None else NOTHING
 
 
@@ -156,6 +156,11 @@ def _apply(
     return _progressed(session, attempt, event, now)
 
 
+def _is_taken(session: Session, attempt: LockedAttempt, call_id: str) -> bool:
+    """Whether another attempt of the account goes by this call id already."""
+    return call_status.call_id_is_taken(session, attempt.account_id, call_id, attempt.id)
+
+
 def _adopt_call_id(
     session: Session, attempt: LockedAttempt, event: CallEvent, now: datetime
 ) -> bool:
@@ -166,13 +171,15 @@ def _adopt_call_id(
     if event.provider_call_id is None or event.provider_call_id == attempt.provider_call_id:
         return True
     if attempt.provider_call_id is not None:
-        attempts.note_incident(
+        call_status.note_incident(
             session, attempt.id, f"a second call, {event.provider_call_id}, reports here", now
         )
         return False
-    if attempts.call_id_is_taken(session, attempt.account_id, event.provider_call_id, attempt.id):
+    if call_status.call_id_is_taken(
+        session, attempt.account_id, event.provider_call_id, attempt.id
+    ):
         return False
-    attempts.note_accepted(session, attempt.id, event.provider_call_id, now)
+    call_status.note_accepted(session, attempt.id, event.provider_call_id, now)
     return True
 
 
@@ -186,11 +193,13 @@ def _incident(
         "being cancelled and the account is paused. Check the provider's call log, then resume."
     )
     call_id = event.provider_call_id
-    if call_id and not attempts.call_id_is_taken(session, attempt.account_id, call_id, attempt.id):
-        attempts.note_accepted(session, attempt.id, call_id, now)
+    if call_id and not call_status.call_id_is_taken(
+        session, attempt.account_id, call_id, attempt.id
+    ):
+        call_status.note_accepted(session, attempt.id, call_id, now)
     recalled: list[int] = []
     if attempt.incident is None:  # its further events must not pause an account resumed since
-        attempts.note_incident(session, attempt.id, sentence, now)
+        call_status.note_incident(session, attempt.id, sentence, now)
         recalled = pause_account(session, attempt.account_id, sentence, now)
     gone = event.kind is EventKind.ENDED
     return FollowUp(tuple(recalled) if gone else (attempt.id, *recalled))
@@ -207,13 +216,13 @@ def _progressed(
         if status is AttemptStatus.IN_PROGRESS and attempt.answered_at is None:
             return _answered_after_end(session, attempt, now), NOTHING
         return "late", NOTHING
-    attempts.move_forward(session, attempt.id, status, now)
+    call_status.move_forward(session, attempt.id, status, now)
     return "applied", wanted_back if status is AttemptStatus.RINGING else NOTHING
 
 
 def _answered_after_end(session: Session, attempt: LockedAttempt, now: datetime) -> str:
     """`answered` came after the end: a fact, and the end of a merely provisional `unknown`."""
-    attempts.add_facts(session, attempt.id, answered_at=now)
+    call_status.add_facts(session, attempt.id, answered_at=now)
     if attempt.status is AttemptStatus.ENDED and attempt.provisional:
         _end(session, attempt, _answered_disposition(attempt, None), None, now)
         return "replaced unknown"
@@ -226,7 +235,7 @@ def _detected(session: Session, attempt: LockedAttempt, event: CallEvent) -> tup
     refined = None
     if attempt.status is AttemptStatus.ENDED and attempt.disposition is Disposition.ANSWERED:
         refined = DISPOSITION_OF[event.answered_by]
-    attempts.add_facts(
+    call_status.add_facts(
         session, attempt.id, answered_by=event.answered_by.value, disposition=refined
     )
     return "fact added", NOTHING
@@ -241,7 +250,7 @@ def _ended(
     if disposition is Disposition.UNKNOWN:
         if attempt.status is not AttemptStatus.ENDED:
             # Over, but nothing says whether anybody answered: the provider's log will.
-            attempts.note_in_doubt(session, attempt.id, "ended without saying how", now)
+            call_status.note_in_doubt(session, attempt.id, "ended without saying how", now)
         return "to be looked up", NOTHING
     _end(session, attempt, disposition, event.end_reason, now)
     return "applied", NOTHING
@@ -274,11 +283,11 @@ def note_keypress(session: Session, attempt_id: int, now: datetime) -> None:
     The attempt is in progress at once, so that an opt-out does not cut off the very call in which
     it was said; one that has ended already ends as the keys say. The response is stored before.
     """
-    attempt = attempts.lock_attempt(session, attempt_id)
+    attempt = call_status.lock_attempt(session, attempt_id)
     if attempt is None:
         return
     if attempt.status in (AttemptStatus.DIALING, AttemptStatus.RINGING):
-        attempts.move_forward(session, attempt.id, AttemptStatus.IN_PROGRESS, now)
+        call_status.move_forward(session, attempt.id, AttemptStatus.IN_PROGRESS, now)
     elif attempt.status is AttemptStatus.ENDED:
         pressed = _pressed(session, attempt.id)
         if pressed is not None and pressed is not attempt.disposition:
@@ -302,7 +311,7 @@ def _end(
     never_rang = attempt.ringing_at is None and attempt.answered_at is None
     recalled = disposition is Disposition.CANCELED and attempt.recall_requested_at is not None
     nobody = recalled or disposition is Disposition.INVALID_NUMBER
-    attempts.end_attempt(
+    call_status.end_attempt(
         session,
         attempt.id,
         disposition,
@@ -322,7 +331,7 @@ def end_without_word(session: Session, attempt: LockedAttempt, now: datetime) ->
     if attempt.answered_at is not None:
         _end(session, attempt, _answered_disposition(attempt, None), "no word of its end", now)
         return
-    attempts.end_attempt(
+    call_status.end_attempt(
         session,
         attempt.id,
         Disposition.UNKNOWN,

@@ -18,8 +18,8 @@ from campaigns.lifecycle import LIVE, AttemptStatus
 from campaigns.outcomes import release_cancelled
 from campaigns.provisioning import Carrier
 from campaigns.recording import apply_event, end_without_word
-from campaigns.store import attempts, events, recalls, recipients
-from campaigns.store.attempts import LockedAttempt
+from campaigns.store import attempts, call_status, events, recalls, recipients
+from campaigns.store.call_status import LockedAttempt
 from campaigns.store.recalls import SilentAttempt
 
 log = logging.getLogger(__name__)
@@ -176,7 +176,7 @@ def _conclude_silence(
     over: bool,
 ) -> None:
     """End what the look-ups can say no more about; `over` is the quarantine."""
-    attempt = attempts.lock_attempt(session, one.id)
+    attempt = call_status.lock_attempt(session, one.id)
     if attempt is None or attempt.status not in LIVE:
         return
     endless = now - one.claimed_at >= timedelta(seconds=GIVE_UP * one.time_scale)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.calls import AnsweredBy, CallEvent, EventKind
 from campaigns.lifecycle import Disposition
-from campaigns.store.attempts import LockedAttempt, locked_attempt
+from campaigns.store.call_status import LockedAttempt, locked_attempt
 
 
 def store_event(

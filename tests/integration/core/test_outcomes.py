@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from campaigns.lifecycle import Disposition
 from campaigns.models import Account, Attempt, Campaign, Recipient
 from campaigns.outcomes import conclude, release_cancelled
-from campaigns.store.attempts import Cancelled, lock_attempt
+from campaigns.store.attempts import Cancelled
+from campaigns.store.call_status import lock_attempt
 from tests.factories import (
     fiction_number,
     make_account,

@@ -12,7 +12,7 @@ from campaigns.calls import Answer, AnsweredBy, CallEvent, DialAnswer
 from campaigns.db import database_now
 from campaigns.models import Account, Attempt, Campaign, Recipient
 from campaigns.recording import apply_event, end_without_word, record_answer
-from campaigns.store.attempts import lock_attempt
+from campaigns.store.call_status import lock_attempt
 from campaigns.store.events import store_event
 from tests.factories import make_attempt, make_campaign, make_recipient
 from tests.integration.core.conftest import Bench, ended, said, tell
