@@ -3,12 +3,14 @@
 `docs/settings.md` is generated from this file and `make check` fails when it is out of date.
 """
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
 from campaigns.errors import NotConfigured
 
@@ -109,6 +111,9 @@ def settings() -> Settings:
             f"{variable_of(str(item['loc'][0]))}: {item['msg']}" for item in error.errors()
         )
         raise NotConfigured(f"The environment cannot be used. {problems}.") from error
+    except SettingsError as error:  # a value that should be JSON and is not
+        told = re.sub(r'"(\w+)"', lambda found: variable_of(found[1]), str(error))
+        raise NotConfigured(f"The environment cannot be used: {told} (it must be JSON).") from error
 
 
 def variable_of(field: str) -> str:

@@ -12,7 +12,13 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import OperationalError
 
 from campaigns import importing, samples
-from campaigns.campaigning import NewCampaign, create_campaign, start_campaign, stop_campaign
+from campaigns.campaigning import (
+    NewCampaign,
+    campaign_by_id,
+    create_campaign,
+    start_campaign,
+    stop_campaign,
+)
 from campaigns.config import Settings
 from campaigns.db import database_now, transaction
 from campaigns.demo import books, people
@@ -20,6 +26,7 @@ from campaigns.demo.audit import Audit, Expectations, audit
 from campaigns.demo.carrier import CarrierLog
 from campaigns.errors import InvalidInput
 from campaigns.flows.builtin import announcement_flow, reminder_flow
+from campaigns.lifecycle import CampaignStatus
 from campaigns.models import Recipient
 from campaigns.provisioning import add_account
 from campaigns.stack import LocalStack
@@ -245,6 +252,7 @@ class DemoRun:
                 ),
                 self.vault,
             )
-            stop_campaign(session, self.campaign_id, now, "the demonstration is over")
+            if campaign_by_id(session, self.campaign_id).status == CampaignStatus.RUNNING:
+                stop_campaign(session, self.campaign_id, now, "the demonstration is over")
         log.close()
         return result
