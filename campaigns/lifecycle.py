@@ -101,9 +101,8 @@ CAMPAIGN_TRANSITIONS: dict[CampaignStatus, frozenset[CampaignStatus]] = {
     CampaignStatus.DRAFT: frozenset(
         {CampaignStatus.SCHEDULED, CampaignStatus.RUNNING, CampaignStatus.STOPPED}
     ),
-    CampaignStatus.SCHEDULED: frozenset(
-        {CampaignStatus.RUNNING, CampaignStatus.PAUSED, CampaignStatus.STOPPED}
-    ),
+    # Not paused: resumed, it would run before its time.
+    CampaignStatus.SCHEDULED: frozenset({CampaignStatus.RUNNING, CampaignStatus.STOPPED}),
     CampaignStatus.RUNNING: frozenset(
         {CampaignStatus.PAUSED, CampaignStatus.COMPLETED, CampaignStatus.STOPPED}
     ),

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from campaigns import compliance, retries
+from campaigns.errors import InvalidInput
 from campaigns.lifecycle import Disposition, RecipientStatus
 from campaigns.store import call_status, recipients
 from campaigns.store.attempts import Cancelled
@@ -19,7 +20,7 @@ from campaigns.store.recipients import Fate, RecipientOutcomeRow
 DAY = timedelta(days=1)
 
 # Cancels that say nothing about the recipient and so are not held against them.
-UNCOUNTED = frozenset({"paused", "stopped", "account_fault", "window_closed", "not_placed"})
+UNCOUNTED = frozenset({"paused", "stopped", "account_fault", "window_closed"})
 # What a late word about a call may turn into a further call: `review` is for want of such a word.
 OPEN = frozenset({RecipientStatus.IN_FLIGHT, RecipientStatus.PENDING, RecipientStatus.REVIEW})
 # Cancels after which the whole account waits, not just the recipient.
@@ -33,11 +34,20 @@ def release_cancelled(session: Session, cancelled: Sequence[Cancelled], now: dat
     reasons = {c.recipient_id: c.reason for c in cancelled}
     rows = recipients.recipients_for_outcome(session, list(reasons))
     fates = [
-        _fate_of_cancel(row, reasons[row.id], now)
+        _readable_fate_of_cancel(row, reasons[row.id], now)
         for row in rows
         if row.status == RecipientStatus.IN_FLIGHT
     ]
     recipients.settle_recipients(session, fates, now)
+
+
+def _readable_fate_of_cancel(row: RecipientOutcomeRow, reason: str, now: datetime) -> Fate:
+    """Review for whoever has a zone or a campaign that cannot be read: a tick that fails over one
+    recipient would call nobody any more."""
+    try:
+        return _fate_of_cancel(row, reason, now)
+    except InvalidInput as error:
+        return Fate(row.id, RecipientStatus.REVIEW, f"no legal calling hour can be told: {error}")
 
 
 def _fate_of_cancel(row: RecipientOutcomeRow, reason: str, now: datetime) -> Fate:
@@ -81,9 +91,10 @@ def conclude(
     Nothing is decided when somebody was dialled for the recipient since: a late word about an
     old call must not plan a second one beside the first.
     """
+    row = recipients.recipients_for_outcome(session, [attempt.recipient_id])[0]
+    # Asked under the recipient's lock: a tick may have been giving them their next slot.
     if not call_status.is_latest_attempt(session, attempt.id, attempt.recipient_id):
         return
-    row = recipients.recipients_for_outcome(session, [attempt.recipient_id])[0]
     remaining = _numbers_left(row, attempt.number, disposition)
     spent, last_day = call_status.attempts_spent_by(session, row.id, now - DAY * row.time_scale)
     fate, index, zones = _fate_of_call(row, attempt, disposition, remaining, spent, last_day, now)

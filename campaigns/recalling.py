@@ -1,6 +1,7 @@
 """Taking calls back: asking the provider to cancel what somebody has stopped meanwhile."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Engine
@@ -12,6 +13,10 @@ from campaigns.store import call_status, recalls
 from campaigns.store.recalls import RecallTarget
 
 log = logging.getLogger(__name__)
+
+# A slow provider must not keep a worker's threads from dialling, nor the worker from stopping:
+# calls that were not asked for after this many seconds are first in line when the sweeper repeats.
+ROUND_SECONDS = 5.0
 
 
 def recall(
@@ -27,7 +32,11 @@ def recall(
         targets = recalls.recallable(session, attempt_ids)
         recalls.note_recalled(session, [t.attempt_id for t in targets], database_now(session))
     results = {}
-    for target in targets:
+    until = time.monotonic() + ROUND_SECONDS
+    for place, target in enumerate(targets):
+        if time.monotonic() > until:
+            _postpone(engine, targets[place:])
+            break
         result = _take_back(target, carrier_of)
         results[target.attempt_id] = result
         log.info("recall attempt=%d result=%s", target.attempt_id, result)
@@ -38,6 +47,11 @@ def recall(
             for attempt_id in gone:  # it ended and nobody told us: have it looked up
                 call_status.note_in_doubt(session, attempt_id, "gone when it was recalled", now)
     return results
+
+
+def _postpone(engine: Engine, targets: Sequence[RecallTarget]) -> None:
+    with transaction(engine) as session:
+        recalls.note_recalled(session, [t.attempt_id for t in targets], None)
 
 
 def _take_back(target: RecallTarget, carrier_of: Callable[[int], Carrier]) -> HangUp:

@@ -130,13 +130,12 @@ def _back_off(session: Session, account_id: int, retry_after: float | None, now:
 def apply_event(session: Session, event_id: int, now: datetime) -> FollowUp:
     """Apply a stored event to its attempt, once."""
     found = events.lock_unapplied_event(session, event_id)
+    if found is None and events.is_of_cancelled_attempt(session, event_id):
+        gate.close_gate(session)  # before the rows: an incident stops the account
+        found = events.lock_unapplied_event(session, event_id, gate_closed=True)
     if found is None:
         return NOTHING
     event, attempt = found
-    if attempt.status is AttemptStatus.CANCELLED:
-        # An incident stops the account. The gate comes before the rows everywhere else; here the
-        # row is of a cancelled attempt, which nobody who holds the gate ever waits for.
-        gate.close_gate(session)
     verdict, follow = _apply(session, attempt, event, now)
     events.mark_applied(session, event_id, verdict, now)
     return follow

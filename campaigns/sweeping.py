@@ -4,6 +4,7 @@ They run in the leading scheduler. Look-ups ask the provider outside any transac
 """
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from campaigns.lifecycle import LIVE, AttemptStatus
 from campaigns.outcomes import release_cancelled
 from campaigns.provisioning import Carrier
 from campaigns.recording import apply_event, end_without_word
-from campaigns.store import attempts, call_status, events, recalls, recipients
+from campaigns.store import attempts, call_status, dispatch, events, recalls, recipients
 from campaigns.store.call_status import LockedAttempt
 from campaigns.store.recalls import SilentAttempt
 
@@ -30,6 +31,9 @@ SILENT_DIALING = 60.0
 SILENT_RINGING = 60.0
 SILENT_IN_PROGRESS = 420.0  # the longest call, 300 s, and two minutes
 LOOK_AGAIN = 60.0
+# A round of look-ups asks for no longer than this: a scheduler that is stopped waits for the
+# round, and whoever was not asked about comes first in the next.
+ROUND_SECONDS = 5.0
 # An attempt in doubt is given up as never placed only by this many look-ups in a row that found
 # nothing, after the quarantine, each at least LOOK_AGAIN after the one before.
 EMPTY_LOOKUPS = 2
@@ -44,6 +48,8 @@ GIVE_UP = 86400.0
 # Events are applied by the request that brought them; older ones were left behind by a crash.
 LEFTOVER_SECONDS = 2.0
 RECALL_AGAIN_SECONDS = 2.0
+# A process that gave no sign of life for so long was killed: one that stops takes its sign back.
+DEAD_SECONDS = 900.0
 
 CarrierOf = Callable[[int], Carrier]
 
@@ -87,8 +93,15 @@ def expire_deadlines(engine: Engine) -> int:
         return recipients.expire_overdue_recipients(session, database_now(session))
 
 
+def forget_dead_processes(engine: Engine) -> None:
+    """Drop the signs of life of processes that died long ago; nobody waits for them any more."""
+    with transaction(engine) as session:
+        before = database_now(session) - timedelta(seconds=DEAD_SECONDS)
+        dispatch.forget_old_heartbeats(session, before)
+
+
 def look_up_silent_attempts(engine: Engine, carrier_of: CarrierOf, rules: SweepRules) -> int:
-    """Ask the providers about attempts that have been silent for too long; returns how many.
+    """Ask the providers about attempts that have been silent for too long; returns how many are.
 
     A provider that does not answer is not asked again in this round, and its other attempts go
     to the back of the queue, so that they do not keep other accounts' waiting.
@@ -103,15 +116,25 @@ def look_up_silent_attempts(engine: Engine, carrier_of: CarrierOf, rules: SweepR
             again=LOOK_AGAIN,
         )
     unreachable: set[int] = set()
+    until = time.monotonic() + ROUND_SECONDS
     for one in silent:
         if one.account_id in unreachable:
             result = LookupResult(LookupState.UNREACHABLE, detail="not asked again")
+        elif time.monotonic() > until:
+            continue
         else:
             result = _ask(engine, carrier_of, one)
         if result.state is LookupState.UNREACHABLE:
             unreachable.add(one.account_id)
         log.info("look-up attempt=%d found=%s %s", one.id, result.state, result.detail)
-        _learn(engine, one, result, rules)
+        try:
+            _learn(engine, one, result, rules)
+        except OperationalError:
+            raise  # the database is away or busy
+        except Exception:  # to the back of the queue, or it would keep all others waiting for ever
+            log.exception("what was found about attempt %d cannot be applied", one.id)
+            with transaction(engine) as session:
+                recalls.note_lookup_failed(session, one.id, database_now(session))
     return len(silent)
 
 

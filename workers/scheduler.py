@@ -34,6 +34,7 @@ PROBE_SECONDS = 2.0
 SWEEP_SECONDS = 0.5
 LOOK_UP_SECONDS = 1.0
 IMPORT_SECONDS = 5.0
+TIDY_SECONDS = 60.0
 
 
 class SchedulerProcess:
@@ -69,6 +70,7 @@ class SchedulerProcess:
             (self._leading(self.sweep), SWEEP_SECONDS),
             (self._leading(self.look_up), LOOK_UP_SECONDS),
             (self._leading(self.hint_imports), IMPORT_SECONDS),
+            (self._leading(self.tidy), TIDY_SECONDS),
         ):
             clock.add_job(
                 self._guarded(job),
@@ -150,6 +152,10 @@ class SchedulerProcess:
             waiting = imports.imports_without_a_worker(session, database_now(session))
         for import_id in waiting:
             self._hints.send(hints.IMPORT, import_id)
+
+    def tidy(self) -> None:
+        """What nobody waits for."""
+        sweeping.forget_dead_processes(self._engine)
 
     def _leading(self, job: Callable[[], None]) -> Callable[[], None]:
         def only_as_leader() -> None:

@@ -330,6 +330,10 @@ def upgrade() -> None:
             name=op.f("ck_recipients_status_known"),
         ),
         sa.CheckConstraint(
+            "status <> 'pending' OR zone_key IS NOT NULL",
+            name=op.f("ck_recipients_pending_has_a_zone"),
+        ),
+        sa.CheckConstraint(
             "cardinality(numbers) BETWEEN 1 AND 10", name=op.f("ck_recipients_numbers")
         ),
         sa.ForeignKeyConstraint(

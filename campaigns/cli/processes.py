@@ -137,7 +137,7 @@ def run_process(name: str) -> None:
         servers(config) as urls,
         Supervisor(config.data_dir, say=_say) as supervisor,
     ):
-        migrations.upgrade(engine_for(urls.database_url))
+        _migrate(urls)
         env: Mapping[str, str] = {
             "OUTDIAL_DATABASE_URL": urls.database_url,
             "OUTDIAL_REDIS_URL": urls.redis_url,
@@ -156,7 +156,11 @@ def simulator(ctx: typer.Context) -> None:
 def migrate() -> None:
     """Bring the database's tables up to date."""
     with termination_interrupts(), servers(settings()) as urls:
-        engine = engine_for(urls.database_url)
-        migrations.upgrade(engine)
-        engine.dispose()
+        _migrate(urls)
     console.print("The tables are up to date.")
+
+
+def _migrate(urls: ServerUrls) -> None:
+    engine = engine_for(urls.database_url)
+    migrations.upgrade(engine)
+    engine.dispose()

@@ -4,7 +4,6 @@ people   who is called: generated recipients, in open and in closed hours
 run      the stack, the campaign, the waiting
 carrier  the simulated carrier's own call log, the independent witness
 audit    the books against the witness; every broken promise is a number that is not zero
-display  what a person sees meanwhile
 """
 
 from campaigns.demo.audit import Audit

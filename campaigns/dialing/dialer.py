@@ -156,8 +156,12 @@ class Dialer:
             answer = self._post(one, latest)
         finally:
             self._free.release()
-        if answer is not None:
+        if answer is None:
+            return
+        try:
             self._record(one, answer)
+        except Exception:  # nobody reads what a thread of the pool raises; the sweeper looks it up
+            log.exception("the answer of attempt %d is lost", one.id)
 
     def _post(self, one: Claimed, latest: float) -> DialAnswer | None:
         """Write the one POST, unless it is too late for it; then cancel, since nothing was sent.

@@ -149,10 +149,6 @@ class CallFlow(_Value):
         for text in self.texts():
             check_fields(text, available_columns)
 
-    def digit_for(self, meaning: Meaning) -> str | None:
-        """The first key with this meaning, or None."""
-        return next((d for d, answer in self.answers.items() if answer.meaning is meaning), None)
-
 
 def _explained(error: ValidationError) -> str:
     problems = []

@@ -111,6 +111,8 @@ class Recipient(Row):
         CheckConstraint(
             "(status = 'pending') = (next_attempt_at IS NOT NULL)", name="pending_has_a_time"
         ),
+        # Who has no zone key is never found due: such a recipient would be forgotten.
+        CheckConstraint("status <> 'pending' OR zone_key IS NOT NULL", name="pending_has_a_zone"),
         CheckConstraint("cardinality(numbers) BETWEEN 1 AND 10", name="numbers"),
         Index(
             "ix_recipients_due",

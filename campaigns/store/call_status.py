@@ -40,9 +40,13 @@ _LOCKED_COLUMNS = ", ".join(LockedAttempt.__slots__)
 
 
 def lock_attempt(session: Session, attempt_id: int) -> LockedAttempt | None:
-    """The attempt, locked until this transaction ends; None when there is none."""
+    """The attempt, locked until this transaction ends; None when there is none.
+
+    The lock lets rows that refer to the attempt be inserted meanwhile: two keys pressed at once
+    would otherwise wait for each other, each with its response stored.
+    """
     row = session.execute(
-        text(f"SELECT {_LOCKED_COLUMNS} FROM attempts WHERE id = :id FOR UPDATE"),
+        text(f"SELECT {_LOCKED_COLUMNS} FROM attempts WHERE id = :id FOR NO KEY UPDATE"),
         {"id": attempt_id},
     ).one_or_none()
     return None if row is None else locked_attempt(row)
@@ -92,12 +96,15 @@ def call_id_is_taken(session: Session, account_id: int, call_id: str, attempt_id
 
 
 def note_in_doubt(session: Session, attempt_id: int, reason: str, now: datetime) -> None:
-    """Nobody can say whether the call exists; it keeps its recipient, its number and its slot."""
+    """Nobody can say whether the call exists; it keeps its recipient, its number and its slot.
+
+    It is due for a look-up at once, unless this very doubt was noted before.
+    """
     session.execute(
         text("""
             UPDATE attempts
             SET in_doubt_at = coalesce(in_doubt_at, :now), doubt_reason = :reason,
-                looked_up_at = NULL
+                looked_up_at = CASE WHEN doubt_reason = :reason THEN looked_up_at END
             WHERE id = :id AND status IN ('dialing', 'ringing', 'in_progress')
         """),
         {"id": attempt_id, "reason": reason[:500], "now": now},

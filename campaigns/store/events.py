@@ -43,20 +43,37 @@ def store_event(
     return None if found is None or event.kind is EventKind.OTHER else (found[0], found[1])
 
 
-def lock_unapplied_event(session: Session, event_id: int) -> tuple[CallEvent, LockedAttempt] | None:
+def lock_unapplied_event(
+    session: Session, event_id: int, *, gate_closed: bool = False
+) -> tuple[CallEvent, LockedAttempt] | None:
     """An event with its attempt, both locked; None when it was applied already.
 
-    One query, since every notification passes here.
+    One query, since every notification passes here. None also when its attempt is cancelled,
+    unless the gate is closed: who applies such an event stops an account.
     """
     columns = ", ".join(f"a.{name}" for name in LockedAttempt.__slots__)
     row = session.execute(
         text(f"""
             SELECT e.event, {columns} FROM call_events e JOIN attempts a ON a.id = e.attempt_id
-            WHERE e.id = :id AND e.applied_at IS NULL FOR UPDATE OF e, a
+            WHERE e.id = :id AND e.applied_at IS NULL AND (:gate_closed OR a.status <> 'cancelled')
+            FOR NO KEY UPDATE OF e, a
         """),
-        {"id": event_id},
+        {"id": event_id, "gate_closed": gate_closed},
     ).one_or_none()
     return None if row is None else (_from_json(row[0]), locked_attempt(row[1:]))
+
+
+def is_of_cancelled_attempt(session: Session, event_id: int) -> bool:
+    """Whether the event tells of a call that was believed never to have been made."""
+    return bool(
+        session.execute(
+            text("""
+                SELECT a.status = 'cancelled'
+                FROM call_events e JOIN attempts a ON a.id = e.attempt_id WHERE e.id = :id
+            """),
+            {"id": event_id},
+        ).scalar_one_or_none()
+    )
 
 
 def leftover_events(session: Session, before: datetime, limit: int = 500) -> list[int]:

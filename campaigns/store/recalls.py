@@ -22,17 +22,11 @@ class SilentAttempt:
     """A live attempt that has been silent for too long."""
 
     id: int
-    recipient_id: int
     account_id: int
-    campaign_id: int
-    status: str
     number: str
     caller_id: str
     provider_call_id: str | None
     claimed_at: datetime
-    in_doubt_at: datetime | None
-    empty_lookups: int
-    looked_up_at: datetime | None
     live: bool
     time_scale: float
 
@@ -150,11 +144,11 @@ def recalls_to_repeat(session: Session, before: datetime, limit: int = 200) -> l
     )
 
 
-def note_recalled(session: Session, ids: Sequence[int], now: datetime) -> None:
-    """The provider was asked just now."""
+def note_recalled(session: Session, ids: Sequence[int], at: datetime | None) -> None:
+    """The provider was last asked at `at`; None: not yet."""
     session.execute(
-        text("UPDATE attempts SET recalled_at = :now WHERE id = ANY (:ids)"),
-        {"ids": list(ids), "now": now},
+        text("UPDATE attempts SET recalled_at = :at WHERE id = ANY (:ids)"),
+        {"ids": list(ids), "at": at},
     )
 
 
@@ -175,9 +169,8 @@ def silent_attempts(
     """
     rows = session.execute(
         text("""
-            SELECT a.id, a.recipient_id, a.account_id, a.campaign_id, a.status, a.number,
-                   f.number, a.provider_call_id, a.claimed_at, a.in_doubt_at, a.empty_lookups,
-                   a.looked_up_at, k.live, k.time_scale
+            SELECT a.id, a.account_id, a.number, f.number, a.provider_call_id, a.claimed_at,
+                   k.live, k.time_scale
             FROM attempts a
             JOIN accounts k ON k.id = a.account_id
             JOIN caller_ids f ON f.id = a.caller_id_id

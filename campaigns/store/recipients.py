@@ -18,7 +18,6 @@ class DueRecipient:
     zone_key: int
     deadline_at: datetime | None
     attempts_spent: int
-    cancels_in_row: int
 
     @property
     def number(self) -> str:
@@ -76,8 +75,7 @@ def due_recipients(
     """
     rows = session.execute(
         text("""
-            SELECT r.id, r.numbers, r.number_index, r.zone_key, r.deadline_at, r.attempts_spent,
-                   r.cancels_in_row
+            SELECT r.id, r.numbers, r.number_index, r.zone_key, r.deadline_at, r.attempts_spent
             FROM recipients r
             WHERE r.status = 'pending' AND r.id IN (
                 SELECT due.id FROM unnest(CAST(:keys AS integer[])) AS open (zone_key)
@@ -140,15 +138,6 @@ def opted_out_recipients(session: Session, ids: Sequence[int]) -> set[int]:
               AND EXISTS (SELECT 1 FROM opt_outs o WHERE o.number = ANY (r.numbers))
         """),
         {"ids": list(ids)},
-    )
-    return {row[0] for row in rows}
-
-
-def busy_numbers(session: Session, numbers: Sequence[str]) -> set[str]:
-    """Those numbers that a live attempt holds right now."""
-    rows = session.execute(
-        text("SELECT number FROM attempt_numbers WHERE number = ANY (:numbers) AND live"),
-        {"numbers": list(numbers)},
     )
     return {row[0] for row in rows}
 
@@ -254,21 +243,6 @@ def expire_overdue_recipients(session: Session, now: datetime, limit: int = 5000
             RETURNING r.id
         """),
         {"now": now, "limit": limit},
-    )
-    return len(result.all())
-
-
-def block_pending_recipients(session: Session, campaign_id: int, now: datetime) -> int:
-    """Mark a campaign's pending recipients whose number is opted out; returns how many."""
-    result = session.execute(
-        text("""
-            UPDATE recipients r SET status = 'blocked', reason = 'opted out',
-                next_attempt_at = NULL, updated_at = :now
-            WHERE r.campaign_id = :campaign AND r.status = 'pending'
-              AND EXISTS (SELECT 1 FROM opt_outs o WHERE o.number = ANY (r.numbers))
-            RETURNING r.id
-        """),
-        {"campaign": campaign_id, "now": now},
     )
     return len(result.all())
 

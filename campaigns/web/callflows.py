@@ -1,8 +1,10 @@
 """Call-flow documents and keypresses, fetched and sent by the provider during a call."""
 
 import json
+import logging
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
@@ -12,6 +14,8 @@ from campaigns.links import Links
 from campaigns.store.callflows import Conversation
 from campaigns.web.callbacks import Callback, callback_route
 from campaigns.web.webhooks import take_event
+
+log = logging.getLogger(__name__)
 
 
 def opening(callback: Callback) -> Response:
@@ -54,10 +58,17 @@ def _record(callback: Callback, attempt_id: int, talk: Conversation) -> str:
 
 
 def _adopt_call(callback: Callback, attempt_id: int) -> None:
-    """A fetch for an attempt whose call id we never learnt: now we know the call and its id."""
+    """A fetch for an attempt whose call id we never learnt: now we know the call and its id.
+
+    Whatever keeps that from being noted at this instant, the callee must hear something.
+    """
     call_id = _call_id(callback.body)
-    if call_id is not None:
+    if call_id is None:
+        return
+    try:
         take_event(callback, attempt_id, callbacks.fetch_event(call_id), "fetch")
+    except SQLAlchemyError as error:
+        log.warning("attempt %d: its call is not noted: %s", attempt_id, type(error).__name__)
 
 
 def _call_id(body: bytes) -> str | None:
@@ -66,7 +77,9 @@ def _call_id(body: bytes) -> str | None:
         call_id = parsed["call"]["call_id"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return call_id[:200] if isinstance(call_id, str) and call_id else None
+    if not isinstance(call_id, str) or not call_id.isprintable():
+        return None
+    return call_id[:200] or None
 
 
 routes = [

@@ -24,20 +24,21 @@ OUTDIAL = Path(sys.executable).with_name("outdial")
 class Up:
     """One `outdial up` in a directory of its own."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int, *, sample: bool = True, **env: str) -> None:
         self.home, self.port = home, port
-        env = {
+        self.env = {
             "PATH": "/usr/bin:/bin",
             "HOME": str(home),
             "OUTDIAL_DATA_DIR": str(home / "data"),
             "OUTDIAL_PORT": str(port),
             "OUTDIAL_SIMULATOR_PORT": "0",
+            **env,
         }
         with (home / "out.txt").open("a") as output:
             self.process = subprocess.Popen(
-                [OUTDIAL, "up", "--sample"],
+                [OUTDIAL, "up", *(["--sample"] if sample else [])],
                 cwd=home,
-                env=env,
+                env=self.env,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

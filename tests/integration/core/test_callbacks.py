@@ -9,8 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from campaigns import callbacks
-from campaigns.db import engine_for
+from campaigns.db import engine_for, transaction
 from campaigns.models import Attempt, Campaign
+from campaigns.store.call_status import lock_attempt
 from tests.factories import SECRET, make_attempt, make_recipient
 from tests.integration.core.callers import Caller, provider_app, signed, state
 from tests.integration.core.conftest import Bench
@@ -328,3 +329,22 @@ def test_health_names_this_installation_and_readiness_asks_the_database(
     )
     assert caller.get("/readyz") == (200, {"ready": True})
     assert SECRET not in json.dumps(caller.get("/healthz")[1])
+
+
+@pytest.mark.parametrize("call_id", ["a\0b", "", 7])
+def test_a_fetch_with_a_senseless_call_id_is_answered(
+    bench: Bench, caller: Caller, attempt: Attempt, call_id: Any
+) -> None:
+    status, document = caller.flow(attempt.id, payload={"call": {"call_id": call_id}})
+    assert (status, "sections" in document) == (200, True)
+    assert bench.attempt(attempt.id).provider_call_id is None
+
+
+def test_the_callee_hears_the_document_while_somebody_holds_the_attempt(
+    bench: Bench, caller: Caller, attempt: Attempt
+) -> None:
+    with transaction(bench.engine) as holding:
+        lock_attempt(holding, attempt.id)
+        status, document = caller.flow(attempt.id, payload={"call": {"call_id": "call-1"}})
+    assert (status, document["sections"]["main"] == HANG_UP) == (200, False)
+    assert bench.value("SELECT applied_at FROM call_events") is None

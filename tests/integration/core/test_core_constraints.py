@@ -68,3 +68,11 @@ def test_a_cancelled_attempt_is_never_counted(bench: Bench, campaign: Campaign) 
 def test_a_live_account_cannot_shorten_its_waits(bench: Bench, campaign: Campaign) -> None:
     with pytest.raises(IntegrityError, match="time_scale"):
         bench.set("accounts", campaign.account_id, live=True, time_scale=0.5)
+
+
+def test_whoever_waits_has_a_zone_key_or_would_be_forgotten(
+    bench: Bench, campaign: Campaign
+) -> None:
+    with pytest.raises(IntegrityError, match="pending_has_a_zone"):
+        bench.run(make_recipient, campaign, zone_key=None)
+    bench.run(make_recipient, campaign, zone_key=None, status="review", next_attempt_at=None)

@@ -475,3 +475,21 @@ def test_a_provider_that_holds_every_thread_makes_calls_wait_not_pile_up(
     thread.join()
     worker.close()
     assert sorted(floor.provider.dialled()) == [a.id for a in batch]
+
+
+def test_a_thread_that_fails_says_which_answer_is_lost(
+    bench: Bench,
+    campaign: Campaign,
+    floor: Floor,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    attempt = bench.run(lambda s: make_attempt(s, make_recipient(s, campaign)))
+
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(dialer, "record_answer", broken)
+    floor.dial(attempt)
+    assert f"the answer of attempt {attempt.id} is lost" in caplog.text
+    assert bench.attempt(attempt.id).status == "dialing"

@@ -183,7 +183,7 @@ def test_a_daily_limit_puts_the_next_call_a_day_away(bench: Bench, account: Acco
         ("paused", 0),
         ("stopped", 0),
         ("account_fault", 0),
-        ("not_placed", 0),
+        ("not_placed", 1),
         ("window_closed", 0),
         ("late_slot", 1),
         ("stale_claim", 1),
@@ -219,3 +219,18 @@ def test_a_cancel_says_nothing_about_a_recipient_that_is_settled(
 def test_a_call_breaks_a_row_of_cancels(bench: Bench, tried: Campaign) -> None:
     attempt = attempted(bench, tried, cancels_in_row=7)
     assert over(bench, attempt, "busy").cancels_in_row == 0
+
+
+def test_a_cancel_of_somebody_whose_zone_cannot_be_read_fails_nobody_elses(
+    bench: Bench, campaign: Campaign
+) -> None:
+    broken, fine = attempted(bench, campaign), attempted(bench, campaign)
+    bench.set("recipients", broken.recipient_id, zone="Nowhere/Atall")
+    cancelled = [
+        Cancelled(one.id, one.recipient_id, campaign.account_id, campaign.id, "window_closed")
+        for one in (broken, fine)
+    ]
+    bench.run(release_cancelled, cancelled, NOON)
+    assert bench.recipient(fine.recipient_id).status == "pending"
+    row = bench.recipient(broken.recipient_id)
+    assert (row.status, "Nowhere/Atall" in row.reason) == ("review", True)

@@ -1,19 +1,24 @@
 """What events make of an attempt: the same in every order, never backwards, never twice."""
 
+import threading
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from campaigns import callbacks
 from campaigns.calls import Answer, AnsweredBy, CallEvent, DialAnswer
-from campaigns.db import database_now
+from campaigns.db import database_now, transaction
 from campaigns.models import Account, Attempt, Campaign, Recipient
 from campaigns.recording import apply_event, end_without_word, record_answer
-from campaigns.store.call_status import lock_attempt
+from campaigns.store.call_status import lock_attempt, note_in_doubt
 from campaigns.store.events import store_event
+from campaigns.store.gate import close_gate
+from campaigns.store.responses import insert_response
 from tests.factories import make_attempt, make_campaign, make_recipient
 from tests.integration.core.conftest import Bench, ended, said, tell
 
@@ -382,3 +387,73 @@ def test_an_event_is_applied_once_though_two_processes_have_it(
     bench.run(apply_event, stored[0], stored[1] + timedelta(hours=1))
     assert bench.recipient(attempt.recipient_id) == first
     assert bench.run(store_event, attempt.id, ended("busy"), "raw", "webhook") is None
+
+
+def test_two_keys_at_once_do_not_wait_for_each_other_with_their_responses_stored(
+    bench: Bench, campaign: Campaign
+) -> None:
+    attempt = dialling(bench, campaign, "in_progress")
+    with transaction(bench.engine) as one, transaction(bench.engine) as nine:
+        insert_response(one, attempt.id, "1", "confirm", bench.now())
+        insert_response(nine, attempt.id, "9", "opt_out", bench.now())
+        nine.execute(text("SET LOCAL lock_timeout = '500ms'"))
+        assert lock_attempt(nine, attempt.id) is not None
+
+
+def test_an_incident_waits_for_the_gate_without_holding_its_attempt(
+    bench: Bench, campaign: Campaign
+) -> None:
+    attempt = dialling(bench, campaign, "cancelled")
+    stored = bench.run(store_event, attempt.id, RINGING, "raw", "webhook")
+    assert stored is not None
+    with transaction(bench.engine) as stopping:
+        close_gate(stopping)
+        applying = threading.Thread(target=lambda: bench.run(apply_event, *stored))
+        applying.start()
+        wait_for_a_waiter(bench)
+        stopping.execute(text("SET LOCAL lock_timeout = '500ms'"))
+        assert lock_attempt(stopping, attempt.id) is not None
+    applying.join()
+    assert verdicts(bench, attempt) == ["incident"]
+
+
+def test_a_late_word_does_not_undo_the_slot_that_a_tick_is_giving(
+    bench: Bench, account: Account
+) -> None:
+    policy = {"redial_unknown": True, "waits": {"busy": [60], "unknown": [60]}}
+    campaign = bench.run(make_campaign, account, retry_policy=policy)
+    attempt = dialling(
+        bench,
+        campaign,
+        "ended",
+        disposition="unknown",
+        provisional=True,
+        provider_call_id="call-1",
+    )
+    with transaction(bench.engine) as ticking:
+        recipient = ticking.get_one(Recipient, attempt.recipient_id, with_for_update=True)
+        telling = threading.Thread(target=lambda: tell(bench, attempt.id, ended("busy")))
+        telling.start()
+        wait_for_a_waiter(bench)
+        make_attempt(ticking, recipient, "queued", n=2)
+        recipient.status, recipient.next_attempt_at = "in_flight", None
+    telling.join()
+    assert bench.attempt(attempt.id).disposition == "busy"
+    assert bench.recipient(attempt.recipient_id).status == "in_flight"
+
+
+def wait_for_a_waiter(bench: Bench) -> None:
+    """Until some transaction of this database waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+    while not bench.value(waiting + "AND wait_event_type = 'Lock'"):
+        time.sleep(0.01)
+
+
+def test_the_same_doubt_again_is_not_a_reason_for_a_further_look_up(
+    bench: Bench, campaign: Campaign
+) -> None:
+    attempt = dialling(bench, campaign)
+    for reason, kept in (("gone", False), ("gone", True), ("ended somehow", False)):
+        bench.set("attempts", attempt.id, looked_up_at=bench.now())
+        bench.run(note_in_doubt, attempt.id, reason, bench.now())
+        assert (bench.attempt(attempt.id).looked_up_at is not None) is kept

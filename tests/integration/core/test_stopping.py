@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from campaigns import campaigning
+from campaigns import campaigning, recalling
 from campaigns.calls import HangUp
 from campaigns.db import database_now, transaction
 from campaigns.errors import IllegalTransition, NotAllowed
@@ -106,6 +106,15 @@ def test_only_a_paused_campaign_is_resumed(bench: Bench, campaign: Campaign, sta
     with pytest.raises(NotAllowed):
         bench.run(lambda s: campaigning.resume_campaign(s, campaign.id, database_now(s)))
     assert bench.value("SELECT status FROM campaigns") == status
+
+
+def test_a_scheduled_campaign_is_not_paused_since_it_would_resume_before_its_time(
+    bench: Bench, campaign: Campaign
+) -> None:
+    bench.set("campaigns", campaign.id, status="scheduled")
+    with pytest.raises(IllegalTransition, match="running, stopped"):
+        pause(bench, campaign)
+    assert bench.value("SELECT status FROM campaigns") == "scheduled"
 
 
 @pytest.mark.parametrize("status", ["stopped", "completed"])
@@ -268,6 +277,16 @@ def test_a_call_that_is_gone_when_it_is_recalled_is_looked_up(
     row = bench.attempt(attempt.id)
     assert (row.status, row.looked_up_at) == ("ringing", None)
     assert row.doubt_reason == "gone when it was recalled"
+
+
+def test_a_round_of_recalls_ends_in_time_and_the_rest_is_asked_for_next(
+    bench: Bench, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt, provider = wanted_back(bench, campaign), FakeProvider()
+    monkeypatch.setattr(recalling, "ROUND_SECONDS", -1.0)
+    assert recall(bench.engine, [attempt.id], lambda account: provider.carrier()) == {}
+    assert provider.hung_up == []
+    assert recalls_due(bench.engine) == [attempt.id]
 
 
 def test_a_recall_that_failed_is_asked_for_again(bench: Bench, campaign: Campaign) -> None:

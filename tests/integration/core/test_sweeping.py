@@ -12,6 +12,7 @@ from campaigns.db import database_now
 from campaigns.errors import IllegalTransition, NotAllowed, NotConfigured
 from campaigns.models import Account, Attempt, Campaign
 from campaigns.provisioning import Carrier
+from campaigns.store import dispatch
 from campaigns.store.events import store_event
 from campaigns.sweeping import SweepRules, look_up_silent_attempts, quarantine_of
 from tests.factories import (
@@ -172,7 +173,7 @@ def test_after_it_two_empty_look_ups_say_that_no_call_was_placed(
     assert (row.status, row.cancel_reason) == ("cancelled", "not_placed")
     recipient = bench.recipient(attempt.recipient_id)
     assert (recipient.status, recipient.attempts_spent) == ("pending", 0)
-    assert recipient.next_attempt_at <= bench.now()
+    assert recipient.next_attempt_at <= bench.now() + timedelta(seconds=1.1)
 
 
 def test_two_sweepers_at_the_same_time_are_one_look_up(
@@ -449,3 +450,34 @@ def test_a_start_needs_recipients_and_an_end_that_lies_ahead(
     start()
     with pytest.raises(IllegalTransition):
         start()
+
+
+def test_a_round_of_look_ups_ends_in_time_and_the_rest_comes_first_in_the_next(
+    bench: Bench, campaign: Campaign, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = silent(bench, campaign, 100)
+    monkeypatch.setattr(sweeping, "ROUND_SECONDS", -1.0)
+    sweeper.look(ABSENT)
+    assert sweeper.provider.queries == []
+    assert bench.attempt(attempt.id).looked_up_at is None
+
+
+def test_what_cannot_be_applied_does_not_keep_other_look_ups_waiting(
+    bench: Bench, campaign: Campaign, sweeper: Sweeper
+) -> None:
+    poisoned = silent(bench, campaign, 100, provider_call_id="call-1")
+    bench.set("recipients", poisoned.recipient_id, zone="Nowhere/Atall")
+    fine = silent(bench, campaign, 100, provider_call_id="call-2")
+    sweeper.provider.found = lambda query: found(ended("busy", query.provider_call_id))
+    look_up_silent_attempts(bench.engine, sweeper.carrier_of, RULES)
+    assert bench.attempt(fine.id).disposition == "busy"
+    row = bench.attempt(poisoned.id)
+    assert (row.status, row.looked_up_at is not None) == ("dialing", True)
+
+
+def test_processes_that_were_killed_are_forgotten(bench: Bench) -> None:
+    for name in ("web:here:1", "web:here:2"):
+        bench.run(dispatch.beat, name, "web", ready=True, detail={})
+    bench.rows("UPDATE heartbeats SET at = at - interval '1 hour' WHERE name = 'web:here:1'")
+    sweeping.forget_dead_processes(bench.engine)
+    assert bench.value("SELECT name FROM heartbeats") == "web:here:2"
