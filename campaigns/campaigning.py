@@ -123,12 +123,21 @@ def start_campaign(session: Session, campaign_id: int, now: datetime) -> Campaig
         check_campaign_transition(CampaignStatus(campaign.status), CampaignStatus.SCHEDULED)
     if not campaign_rows.has_recipients(session, campaign_id):
         raise NotAllowed("The campaign has no recipients. Import some, then start it.")
+    _check_texts(session, campaign)
     if campaign.starts_at is not None and campaign.starts_at > now:
         if campaign.status == CampaignStatus.DRAFT:
             _change(session, campaign, CampaignStatus.SCHEDULED, now, "scheduled for its start")
         return campaign
     _run(session, campaign, now, "started")
     return campaign
+
+
+def _check_texts(session: Session, campaign: Campaign) -> None:
+    """Raise `InvalidInput` when a text names a column that one of the imported lists lacks."""
+    flow = session.get_one(Flow, campaign.flow_id)
+    computed = ["appointment"] if campaign.kind == "reminder" else []
+    for columns in campaign_rows.columns_of_imports(session, campaign.id):
+        CallFlow.from_json(flow.definition).check_columns([*columns, *computed])
 
 
 def resume_campaign(session: Session, campaign_id: int, now: datetime) -> Campaign:

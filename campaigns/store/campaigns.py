@@ -16,6 +16,20 @@ def has_recipients(session: Session, campaign_id: int) -> bool:
     )
 
 
+def columns_of_imports(session: Session, campaign_id: int) -> list[list[str]]:
+    """For each list imported into the campaign, the names its columns have in texts."""
+    rows = session.execute(
+        text("""
+            SELECT mapping FROM imports
+            WHERE campaign_id = :id AND status = 'done' AND rows_imported > 0 ORDER BY id
+        """),
+        {"id": campaign_id},
+    )
+    return [
+        [*row[0]["fields"], *(["name"] if row[0]["name_column"] else [])] for row in rows if row[0]
+    ]
+
+
 def running_vtimes(session: Session, account_id: int) -> list[float]:
     """How far the account's running campaigns have used their shares."""
     rows = session.execute(
