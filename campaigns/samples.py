@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from campaigns import importing
+from campaigns import compliance, importing
 from campaigns.campaigning import NewCampaign, create_campaign, start_campaign
 from campaigns.db import database_now, transaction
 from campaigns.flows.builtin import announcement_flow, reminder_flow
@@ -106,7 +105,7 @@ def _reminder() -> NewCampaign:
 
 def _announcement(now: datetime) -> NewCampaign:
     """A campaign whose calling hours begin at least two hours from now, where its members live."""
-    local = now.astimezone(ZoneInfo(MEMBERS_ZONE))
+    local = now.astimezone(compliance.zone_named(MEMBERS_ZONE))
     opens = (local + timedelta(hours=3)).hour
     closes = (local + timedelta(hours=6)).hour
     return NewCampaign(

@@ -157,5 +157,5 @@ _DURATIONS = ("duration", "duration_ms", "billing_ms")
 
 
 def new_call_id(rng: Random) -> str:
-    """A version 4 UUID from the seeded generator, so that equal runs name calls alike."""
+    """A version 4 UUID from the given generator."""
     return str(UUID(int=rng.getrandbits(128), version=4))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
 from typing import Any
 
 from simulator.auth import BasicAuth, Signer
@@ -125,7 +125,9 @@ class Carrier:
     def _forget(self) -> None:
         self.calls: dict[str, Call] = {}
         self._dials_to: dict[str, int] = {}
-        self._ids = Random(self.options.seed)
+        # Never the same id twice, in this run or after a restart: what a call does may be repeated
+        # with a seed, but who it is must not be.
+        self._ids = SystemRandom()
 
     async def _release_bursts(self) -> None:
         released = Instant.now().ticks

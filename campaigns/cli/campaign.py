@@ -1,17 +1,19 @@
-"""`outdial campaign ...`: create, list, start, pause, resume, stop, status, report."""
+"""`outdial campaign ...`: create, list, start, pause, resume, stop, watch, export."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from campaigns import campaigning, reporting
+from campaigns import campaigning, exporting, reporting
 from campaigns.cli import context
 from campaigns.cli.output import Command, JsonOption, json_option, say, show_json, show_table
 from campaigns.cli.report import show_counts, show_report
 from campaigns.config import settings
-from campaigns.db import database_now
+from campaigns.db import database_now, transaction
 from campaigns.drafting import CampaignDraft
-from campaigns.lifecycle import CampaignStatus
+from campaigns.errors import InvalidInput
+from campaigns.lifecycle import CampaignStatus, RecipientStatus
 from campaigns.reporting import Surroundings, read_one_snapshot
 from campaigns.reporting.values import CampaignView
 
@@ -173,6 +175,54 @@ def report(campaign_id: Id, as_json: JsonOption = False) -> None:
         now, around = database_now(session), Surroundings.of(settings())
         found = reporting.campaign_report(session, campaign_id, now, around)
     show_json(found) if as_json else show_report(found)
+
+
+@app.command(cls=Command)
+def recipients(
+    campaign_id: Id,
+    status: Annotated[
+        RecipientStatus | None, typer.Option(help="Only those with this status.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    after: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Go on after this recipient.")
+    ] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Recipients of a campaign, in the order of their ids."""
+    with context.open_session() as session:
+        found = reporting.list_recipients(session, campaign_id, status, after, limit)
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        (
+            *(one.id, one.status, one.reason, " ".join(one.numbers)),
+            *(one.attempts_spent, one.next_attempt_at),
+        )
+        for one in found
+    ]
+    columns = ("id", "status", "reason", "numbers", "attempts", "next (UTC)")
+    show_table(columns, rows, "There is no such recipient.")
+    if len(found) == limit:
+        say(f"There may be more: --after {found[-1].id}")
+
+
+@app.command(cls=Command)
+def export(
+    campaign_id: Id,
+    out: Annotated[Path, typer.Option(dir_okay=False, help="The file; it is replaced.")],
+) -> None:
+    """Every recipient with their last call and answer, as CSV that a spreadsheet may open."""
+    with context.open_engine() as engine:
+        with transaction(engine) as session:
+            variables = exporting.export_columns(session, campaign_id)
+        try:
+            with out.open("w", newline="", encoding="utf-8") as to:
+                to.writelines(exporting.recipient_lines(engine, campaign_id, variables))
+        except OSError as error:
+            raise InvalidInput(f"{out} cannot be written: {error.strerror}.") from error
+    say(f"The recipients of campaign {campaign_id} were written to {out}.")
 
 
 def _tell(view: CampaignView, sentence: str, as_json: bool) -> None:

@@ -30,7 +30,10 @@ ZEROS = {
 
 
 def demo(
-    csv: Annotated[Path | None, typer.Option(help="Your own list; else one is made up.")] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="Your own list, called with a fixed announcement; else one is made up."),
+    ] = None,
     recipients: Annotated[int, typer.Option(min=20, help="How many people are made up.")] = 200,
     cps: Annotated[float, typer.Option(min=0.5, max=500, help="Calls started per second.")] = 10.0,
     workers: Annotated[int, typer.Option(min=1, max=8, help="Dial worker processes.")] = 2,

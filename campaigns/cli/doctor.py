@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 
 import redis
 import typer
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from campaigns import migrations
+from campaigns import migrations, reporting
 from campaigns.cli.output import JsonOption, show_json, show_table
 from campaigns.config import Settings, settings
 from campaigns.db import database_now, engine_for, transaction
@@ -18,8 +19,12 @@ from campaigns.links import public_url_of
 from campaigns.local import server_status
 from campaigns.models import Account
 from campaigns.publicity import probe_public_url
+from campaigns.reporting import Surroundings
 from campaigns.store import dispatch
 from campaigns.vault import SECRET_FILE, Vault, secret_of
+
+# A back-off this fresh is worth telling; it may be over by the time somebody reads of it.
+BACKED_OFF = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +96,31 @@ def _database(url: str, config: Settings) -> Iterator[Finding]:
                 yield Finding("tables", False, told)
                 return
             yield Finding("tables", True, "up to date")
-            now = database_now(session)
-            for name, _kind, at, ready, detail in dispatch.heartbeats(session):
-                age = (now - at).total_seconds()
-                told = f"last sign of life {age:.1f} s ago {detail or ''}".rstrip()
-                yield Finding(name, ready and age < config.heartbeat_limit + 7, told)
-            if not dispatch.dialing_enabled(session):
-                yield Finding("kill switch", False, "dialling is switched off")
+            health = reporting.system_health(
+                session, database_now(session), Surroundings.of(config)
+            )
+            for line in health.lines:
+                yield Finding(line.part.lower(), line.ok, line.sentence)
+            if health.blocked is not None:
+                yield Finding("calls", False, f"nobody is called: {health.blocked}")
+            for what, why in dispatch.dialling_switched_off(session):
+                yield Finding("kill switch", False, f"{what}{f': {why}' if why else ''}")
             for account in session.scalars(select(Account).order_by(Account.id)):
-                told = account.status_reason or f"{account.provider}, {account.cps:g} calls/s"
-                yield Finding(f"account {account.name}", account.status == "active", told)
+                yield _account(account, database_now(session))
     except SQLAlchemyError as error:
         yield Finding("database", False, f"does not answer ({type(error).__name__})")
     finally:
         engine.dispose()
+
+
+def _account(account: Account, now: datetime) -> Finding:
+    what = f"account {account.name}"
+    if account.status != "active":
+        return Finding(what, False, account.status_reason or account.status)
+    if account.backoff_until is not None and account.backoff_until > now - BACKED_OFF:
+        told = f"its provider at {account.base_url} was busy or did not answer a moment ago"
+        return Finding(what, False, told)
+    return Finding(what, True, f"{account.provider}, {account.cps:g} calls a second")
 
 
 def _redis(url: str) -> Finding:
@@ -120,8 +136,16 @@ def _redis(url: str) -> Finding:
     return Finding("redis", True, "answers")
 
 
+def _running_at(config: Settings) -> str | None:
+    """Where `outdial up` of this data directory answers, when it took another port."""
+    note = config.data_dir / "up.lock"
+    if config.public_url is not None or not note.exists():
+        return None
+    return note.read_text().strip() or None
+
+
 def _secret_and_url(config: Settings) -> Iterator[Finding]:
-    url = public_url_of(config)
+    url = _running_at(config) or public_url_of(config)
     if config.secret_key is None and not (config.data_dir / SECRET_FILE).exists():
         yield Finding("secret key", None, "none yet; the first start makes one")
         return

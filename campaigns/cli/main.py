@@ -13,6 +13,7 @@ from campaigns.cli import (
     keys,
     optout,
     processes,
+    recipient,
     switch,
     test_call,
 )
@@ -37,6 +38,7 @@ app.command(cls=Command)(demo.demo)
 app.command(cls=Command)(doctor.doctor)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(importing.app)
+app.add_typer(recipient.app, name="recipient")
 app.add_typer(optout.app, name="optout")
 app.add_typer(account.app, name="account")
 app.add_typer(keys.app, name="key")

@@ -103,7 +103,8 @@ def export(
         with out.open("w", newline="", encoding="utf-8") if out else nullcontext(sys.stdout) as to:
             count = _write(engine, to)
     if out is not None:
-        say(f"{count:,} opt-outs were written to {out}.")
+        said = "1 opt-out was" if count == 1 else f"{count:,} opt-outs were"
+        say(f"{said} written to {out}.")
 
 
 def _record(engine: Engine, numbers: list[str], source: str, evidence: str) -> None:
@@ -115,7 +116,8 @@ def _record(engine: Engine, numbers: list[str], source: str, evidence: str) -> N
 
 
 def _tell(read: ReadNumbers) -> None:
-    say(f"{len(read.numbers):,} numbers will not be called again.")
+    count = len(read.numbers)
+    say(f"{count:,} {'number' if count == 1 else 'numbers'} will not be called again.")
     for one in read.unreadable[:_SHOWN]:
         complain(f"Line {one.line}: {one.problem}")
     if len(read.unreadable) > _SHOWN:

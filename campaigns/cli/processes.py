@@ -1,9 +1,11 @@
 """Commands that run processes: `up`, and each process by itself."""
 
+import fcntl
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +14,7 @@ from rich.console import Console
 from campaigns import migrations, samples
 from campaigns.config import Settings, settings
 from campaigns.db import engine_for, transaction
+from campaigns.errors import NotAllowed
 from campaigns.local import (
     ChildSpec,
     ServerUrls,
@@ -69,6 +72,7 @@ def up(
     # The servers come first, so that they are stopped last and the processes can drain.
     with (
         termination_interrupts(),
+        only_one(config.data_dir) as tell_where,
         servers(config) as urls,
         Supervisor(config.data_dir, say=_say) as supervisor,
     ):
@@ -79,10 +83,41 @@ def up(
         if stack.port != config.port:
             console.print(f"Port {config.port} is taken; Outdial uses {stack.port} instead.")
         console.print(f"Outdial is running: [bold]{stack.web_url}[/bold]   (Ctrl-C stops it)")
+        tell_where(stack.web_url)
         stack.close()
         stack.run(lambda: False)
         console.print("Stopping ...")
     console.print("Everything has stopped. Start again to go on where it left off.")
+
+
+@contextmanager
+def only_one(data_dir: Path) -> Iterator[Callable[[str], object]]:
+    """Hold the data directory for one `outdial up`; yields how to note its address.
+
+    Two of them would share one database and each would point the simulator account at a
+    simulator of its own. Raises `NotAllowed` naming the one that runs; the kernel lets go of the
+    lock when its holder ends, however it ends.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise NotAllowed(
+                f"Outdial runs in {data_dir} already ({lock.read() or 'it is starting'}). Nothing "
+                "was started. Stop it first, or set OUTDIAL_DATA_DIR to another directory."
+            ) from None
+        lock.truncate(0)
+
+        def note(url: str) -> None:
+            lock.write(url)
+            lock.flush()
+
+        try:
+            yield note
+        finally:
+            lock.truncate(0)
 
 
 def _scaled(config: Settings, asked: float | None, *, sample: bool) -> Settings:

@@ -21,7 +21,7 @@ def show_counts(counts: CampaignCounts) -> None:
     campaign, people = counts.campaign, counts.recipients
     say(f"{campaign.name} (campaign {campaign.id}, {campaign.kind})")
     say(counts.sentence)
-    say(f"{people.done:,} of {people.total:,} done; {counts.waiting.sentence}")
+    say(f"{people.done:,} of {people.total:,} done{_not_yet_said(counts)}")
     rows = [(name, getattr(people, status)) for status, name in _PEOPLE.items()]
     rows += [
         ("on the phone", counts.on_the_phone),
@@ -56,6 +56,15 @@ def show_report(report: CampaignReport) -> None:
     if report.hours:
         hours = [(h.hour, h.calls, h.answered, h.cancelled) for h in report.hours]
         show_table(("hour (UTC)", "calls", "answered", "not placed"), hours, "")
+
+
+def _not_yet_said(counts: CampaignCounts) -> str:
+    """Who waits, without what the campaign's own sentence has said already."""
+    told = counts.waiting.sentence
+    if told in counts.sentence:
+        return "."
+    head, _, why = told.partition(", but ")
+    return f"; {head}." if why and why in counts.sentence else f"; {told}"
 
 
 def _counted(what: str, counts: Mapping[str, int]) -> Iterator[tuple[str, str, int]]:

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 from campaigns.demo.books import MISSED_REASONS, REFUSED_REASONS, BookedAttempt
 from campaigns.demo.carrier import Dial, most_in_any_second
 from campaigns.demo.people import CLOSES, OPENS
+from campaigns.demo.zones import zone
 from campaigns.vault import Vault
 
 # A call claimed just before an opt-out was committed may still reach the carrier just after: the
@@ -96,7 +96,7 @@ def outside_hours(dials: Sequence[Dial], zones: Mapping[str, str]) -> int:
     library, and the carrier's clock.
     """
     return sum(
-        not OPENS <= dial.arrived_at.astimezone(ZoneInfo(zones[dial.number])).hour < CLOSES
+        not OPENS <= dial.arrived_at.astimezone(zone(zones[dial.number])).hour < CLOSES
         for dial in dials
         if dial.number in zones
     )

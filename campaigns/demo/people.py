@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from campaigns import phone
+from campaigns.demo.zones import zone
 from campaigns.errors import InvalidInput, NotAPhoneNumber
 
 OPENS, CLOSES = 8, 20  # local hours of the demonstration's calling window
@@ -41,12 +41,12 @@ class People:
 def zones_by_hour(now: datetime) -> tuple[list[str], list[str]]:
     """Zones safely inside the calling window for the next two hours, and zones safely outside."""
     inside, outside = [], []
-    for zone in ZONES:
-        hours = [(now + timedelta(hours=h)).astimezone(ZoneInfo(zone)).hour for h in (0, 1, 2)]
+    for name in ZONES:
+        hours = [(now + timedelta(hours=h)).astimezone(zone(name)).hour for h in (0, 1, 2)]
         if all(OPENS <= hour < CLOSES for hour in hours):
-            inside.append(zone)
+            inside.append(name)
         elif all(not OPENS <= hour < CLOSES for hour in hours):
-            outside.append(zone)
+            outside.append(name)
     return inside, outside
 
 
@@ -72,9 +72,9 @@ def generate(count: int, now: datetime, rng: random.Random) -> People:
     appointment = (now + timedelta(days=1)).strftime("%Y-%m-%d %H:%M")
     rows = []
     for place, number in enumerate(primary):
-        zone = rng.choice(outside if place < closed else inside)
+        home = rng.choice(outside if place < closed else inside)
         alternate = spare.pop() if spare and rng.random() < ALTERNATE_SHARE else ""
-        rows.append((_name(rng), number, alternate, zone, appointment))
+        rows.append((_name(rng), number, alternate, home, appointment))
     damaged = max(1, int(count * REJECTED_SHARE))
     rows += [
         (_name(rng), rng.choice(_DAMAGE), "", rng.choice(inside), appointment)

@@ -101,7 +101,8 @@ class DemoRun:
             add_account(session, account, self.vault)
             self.campaign_id = create_campaign(session, self._campaign()).id
         self._rejected = self._import(self._file(now))
-        self._opt_some_out()
+        if self._options.csv_file is None:
+            self._opt_some_out()  # never anybody of a person's own list
         with transaction(self._engine) as session:
             now = database_now(session)
             self._opted_out_due = books.due_and_opted_out(session, now)
@@ -210,6 +211,8 @@ class DemoRun:
 
     def _somebody_opts_out(self, progress: Progress) -> None:
         """Now and then somebody who is still to be called, or being called, opts out."""
+        if self._options.csv_file is not None:
+            return
         if not self._late_left or progress.attempts < progress.total * 0.1:
             return
         with transaction(self._engine) as session:

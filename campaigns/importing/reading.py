@@ -102,7 +102,14 @@ class CsvList:
     def _separator_line(self) -> str | None:
         """The delimiter named by a first line such as `sep=;`, which spreadsheets write and eat."""
         self._lines.begin_record()
-        match = _SEPARATOR_LINE.fullmatch(next(self._lines))
+        try:
+            first = next(self._lines)
+        except _EndlessRecord:
+            raise NotARecipientList(
+                f"The first line is longer than {MAX_RECORD:,} characters, so it cannot hold the "
+                "column names. Nothing was imported."
+            ) from None
+        match = _SEPARATOR_LINE.fullmatch(first)
         if match is None:
             self._lines.hand_back()
             return None

@@ -127,6 +127,11 @@ def register(
     if known is None:  # it failed in this very moment
         raise NotAllowed("An import of this file has just failed. Import it again.")
     reopened = imports.reopen_fruitless_import(session, known.id, asked, stored_at)
+    if not reopened and asked and asked != known.options:
+        raise NotAllowed(
+            "This file was imported into this campaign before, with other options. Nothing was "
+            "changed. To import it differently, make another campaign and import it there."
+        )
     return Registered(find(session, known.id), already=not reopened)
 
 

@@ -3,6 +3,8 @@
 values     what is reported, as models that the API, the command line and the pages share
 words      instants and numbers as people say them
 waiting    who waits for what, and when the next window opens
+held       why nobody of a running campaign is called
+numbers    who has a number
 health     whether anybody can be called at all, in words
 campaigns  one campaign's counts, its status in a sentence, its full report
 history    one recipient or one attempt with all that is known
@@ -26,6 +28,7 @@ from campaigns.reporting.history import (
     read_log,
     recipient_history,
 )
+from campaigns.reporting.numbers import recipients_with_number
 from campaigns.reporting.overview import overview
 from campaigns.reporting.values import AccountView
 from campaigns.store import histories
@@ -50,5 +53,6 @@ __all__ = [
     "read_log",
     "read_one_snapshot",
     "recipient_history",
+    "recipients_with_number",
     "system_health",
 ]

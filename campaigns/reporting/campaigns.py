@@ -12,6 +12,7 @@ from campaigns.flows.model import Meaning
 from campaigns.lifecycle import LIVE, AttemptStatus, CampaignStatus, Disposition
 from campaigns.reporting import words
 from campaigns.reporting.health import Surroundings
+from campaigns.reporting.held import backing_off, why_held
 from campaigns.reporting.values import (
     Answers,
     AttemptCounts,
@@ -23,7 +24,7 @@ from campaigns.reporting.values import (
     RecipientCounts,
     Waiting,
 )
-from campaigns.reporting.waiting import waiting
+from campaigns.reporting.waiting import not_running, waiting
 from campaigns.store import histories, reports
 from campaigns.store.histories import CampaignRow
 from campaigns.store.reports import AnswerCount, AttemptGroup
@@ -80,16 +81,22 @@ def counted(
     per_minute = reports.calls_in_last_minute(session, ids, now)
     retrying = reports.retrying_recipients(session, ids)
     blocked = around.why_blocked(session, now)
+    backoffs = backing_off(session, now)
     found = []
     for row in rows:
         people = _recipients(statuses[row.id])
-        wait = waiting(session, row.id, row.rule_set, row.windows, now) if people.pending else None
-        wait = wait or Waiting(sentence="Nobody is waiting.")
+        held = why_held(row, blocked, backoffs, now, live_allowed=around.live_allowed)
+        wait = Waiting(sentence="Nobody is waiting.")
+        if people.pending:
+            wait = waiting(session, row.id, row.rule_set, row.windows, now, held)
+            if row.status != CampaignStatus.RUNNING:
+                told = not_running(row, people.pending, retrying.get(row.id, 0))
+                wait = wait.model_copy(update={"sentence": told})
         calls = sum(live[row.id].values())
         found.append(
             CampaignCounts(
                 campaign=_view(row),
-                sentence=_sentence(row, people, wait, calls, blocked, around.live_allowed),
+                sentence=_sentence(row, people, wait, calls, held),
                 recipients=people,
                 waiting=wait,
                 retrying=retrying.get(row.id, 0),
@@ -162,12 +169,11 @@ def _sentence(
     people: RecipientCounts,
     wait: Waiting,
     calls: int,
-    blocked: str | None,
-    live_allowed: bool,
+    held: str | None,
 ) -> str:
     """The status in words, with what a person would ask next."""
     if row.status == CampaignStatus.RUNNING:
-        return _running(row, people, wait, calls, blocked, live_allowed)
+        return _running(people, wait, calls, held)
     if row.status == CampaignStatus.DRAFT:
         if not people.total:
             return "Draft without recipients. Import some, then start it."
@@ -182,21 +188,9 @@ def _sentence(
     return told
 
 
-def _running(
-    row: CampaignRow,
-    people: RecipientCounts,
-    wait: Waiting,
-    calls: int,
-    blocked: str | None,
-    live_allowed: bool,
-) -> str:
-    if row.account_status != "active":
-        why = row.account_reason or f"it is {row.account_status}"
-        return f"Running, but the account {row.account} is {row.account_status}: {why}"
-    if row.live and not live_allowed:
-        return "Running, but live dialling is switched off (OUTDIAL_LIVE_DIALLING)."
-    if blocked is not None:
-        return f"Running, but nobody is called: {blocked}."
+def _running(people: RecipientCounts, wait: Waiting, calls: int, held: str | None) -> str:
+    if held is not None:
+        return f"Running, but {held}."
     if not people.pending and not people.in_flight:
         return "Running. Nobody is left to call; it completes in a moment."
     if wait.hours == people.pending and wait.hours and not calls:

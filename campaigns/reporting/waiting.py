@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 from sqlalchemy.orm import Session
 
 from campaigns import compliance
+from campaigns.lifecycle import CampaignStatus
 from campaigns.reporting import words
 from campaigns.reporting.values import Waiting
 from campaigns.store import recipients, reports
+from campaigns.store.histories import CampaignRow
 from campaigns.store.reports import WaitingGroup
 
 
@@ -21,9 +23,17 @@ class _Closed(NamedTuple):
 
 
 def waiting(
-    session: Session, campaign_id: int, rule_set: str, windows: Mapping[str, Any], now: datetime
+    session: Session,
+    campaign_id: int,
+    rule_set: str,
+    windows: Mapping[str, Any],
+    now: datetime,
+    held: str | None = None,
 ) -> Waiting:
-    """What a campaign's pending recipients wait for, in numbers and in a sentence."""
+    """What a campaign's pending recipients wait for, in numbers and in a sentence.
+
+    `held` is why nobody is called although they are due.
+    """
     closed = _closed_keys(session, campaign_id, rule_set, windows, now)
     groups = {
         group.wait: group
@@ -42,8 +52,28 @@ def waiting(
         **counts,
         next_due_at=_next_due(groups, opens_at, now),
         opens_at=opens_at,
-        sentence=_sentence(groups, opening if opens_at else None, now),
+        sentence=_sentence(groups, opening if opens_at else None, now, held),
     )
+
+
+def not_running(row: CampaignRow, pending: int, retrying: int) -> str:
+    """Who waits in a campaign that does not run. `retrying` of the `pending` were called before."""
+    if row.status in (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED):
+        start = f", {words.instant(row.starts_at)}" if row.starts_at is not None else ""
+        return f"{words.people(pending)} {_are(pending)} waiting for the start{start}."
+    paused = row.status == CampaignStatus.PAUSED
+    parts = []
+    if fresh := pending - retrying:
+        were = "was" if fresh == 1 else "were"
+        parts.append(f"{words.people(fresh)} {were} not called{' yet' if paused else ''}")
+    if retrying:
+        were = _are(retrying) if paused else "was" if retrying == 1 else "were"
+        parts.append(f"{words.people(retrying)} {were} to be called again")
+    return f"{words.listed(parts)}."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _closed_keys(
@@ -68,7 +98,9 @@ def _next_due(
     return min([*ahead, *([opens_at] if opens_at else [])], default=None)
 
 
-def _sentence(groups: Mapping[str, WaitingGroup], opening: _Closed | None, now: datetime) -> str:
+def _sentence(
+    groups: Mapping[str, WaitingGroup], opening: _Closed | None, now: datetime, held: str | None
+) -> str:
     if not groups:
         return "Nobody is waiting."
     if set(groups) == {"hours"}:
@@ -79,7 +111,7 @@ def _sentence(groups: Mapping[str, WaitingGroup], opening: _Closed | None, now: 
         )
     parts = []
     if "due" in groups:
-        parts.append(f"{words.people(groups['due'].people)} can be called now")
+        parts.append(_due(groups["due"].people, held))
     if "hours" in groups:
         parts.append(
             f"{groups['hours'].people:,} for their calling hours ({_opening(opening, now)})"
@@ -93,6 +125,12 @@ def _sentence(groups: Mapping[str, WaitingGroup], opening: _Closed | None, now: 
         at = groups["later"].first_at
         parts.append(f"{groups['later'].people:,} for their time, the first {words.until(at, now)}")
     return _joined(parts, due_first="due" in groups)
+
+
+def _due(count: int, held: str | None) -> str:
+    if held is None:
+        return f"{words.people(count)} can be called now"
+    return f"{words.people(count)} {_are(count)} due, but {held}"
 
 
 def _joined(parts: list[str], *, due_first: bool) -> str:

@@ -160,6 +160,12 @@ def dialing_enabled(session: Session) -> bool:
     )
 
 
+def dialling_switched_off(session: Session) -> list[tuple[str, str | None]]:
+    """The kill switch when it is off, with the reason somebody gave; empty while it is on."""
+    rows = session.execute(text("SELECT reason FROM dialing_switch WHERE NOT enabled"))
+    return [("dialling is switched off", row[0]) for row in rows]
+
+
 def set_dialing_switch(session: Session, *, enabled: bool, reason: str | None) -> None:
     """Set the kill switch."""
     session.execute(

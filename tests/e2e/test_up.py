@@ -69,6 +69,15 @@ class Up:
             int(text.replace(",", "")) for key, text in texts.items() if key.endswith(".done")
         )
 
+    def history(self) -> dict[str, Any]:
+        """The report of the sample that dials."""
+        done = subprocess.run(
+            [OUTDIAL, "campaign", "report", "2", "--json"],
+            cwd=self.home, env=self.env, capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
     def interrupt(self) -> int:
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(40)
@@ -117,11 +126,15 @@ def test_dials_the_sample_resumes_and_leaves_nothing_behind(home: Path) -> None:
     last = Up(home, free_port("127.0.0.1"))
     last.wait(lambda: last.done() > 60)
     log = (home / "data" / "carrier.jsonl").read_text()
+    calls = last.history()
     carrier = [json.loads(line) for line in log.splitlines()]
     assert last.interrupt() == 0
     assert processes_of(home) == []
     tokens = [row["custom_variables"]["outdial_attempt"] for row in carrier if row["row"] == "dial"]
     assert len(tokens) == len(set(tokens)) > 60
+    ids = [row["call_id"] for row in carrier if row["row"] == "end" and row["call_id"]]
+    assert len(ids) == len(set(ids)) > 30, "a restarted carrier gave ids again"
+    assert calls["recipients"]["review"] == 0
 
 
 def test_a_taken_port_leads_to_another(home: Path) -> None:
@@ -129,6 +142,12 @@ def test_a_taken_port_leads_to_another(home: Path) -> None:
     other = home / "other"
     other.mkdir()
     first.wait(lambda: bool(first.overview()))
+    twice = subprocess.run(
+        [OUTDIAL, "up"], cwd=home, env=first.env, capture_output=True, text=True, timeout=30,
+        check=False,
+    )  # fmt: skip
+    assert twice.returncode == 1
+    assert "already" in twice.stderr
     second = Up(other, first.port)
     second.wait(lambda: "is taken; Outdial uses" in second.text())
     assert second.interrupt() == 0

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from campaigns.cli import account, campaign, context, importing, keys, optout, test_call
+from campaigns.cli import account, campaign, context, importing, keys, optout, recipient, test_call
 from campaigns.vault import Vault
 from tests.integration.reporting.seed import SECRET
 
@@ -16,6 +16,7 @@ def whole_command_line() -> typer.Typer:
     """The groups as they are put together."""
     app = typer.Typer()
     app.add_typer(campaign.app, name="campaign")
+    app.add_typer(recipient.app, name="recipient")
     app.add_typer(account.app, name="account")
     app.add_typer(optout.app, name="optout")
     app.add_typer(keys.app, name="key")

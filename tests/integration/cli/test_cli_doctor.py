@@ -53,13 +53,15 @@ def test_it_names_what_is_wrong(outdial, engine, database_url, servers):
     env = {"OUTDIAL_DATABASE_URL": database_url, "OUTDIAL_REDIS_URL": servers.redis_url}
     env |= {"OUTDIAL_SECRET_KEY": "x" * 40, "OUTDIAL_PUBLIC_URL": "http://127.0.0.1:9"}
     with engine.begin() as connection:
-        connection.execute(text("UPDATE dialing_switch SET enabled = false"))
+        connection.execute(text("UPDATE dialing_switch SET enabled = false, reason = 'lunch'"))
     done = outdial("doctor", "--json", **env)
     told = findings(done)
     assert done.returncode == 1
     assert told["database"][0] is True
     assert told["tables"] == (True, "up to date")
-    assert told["kill switch"] == (False, "dialling is switched off")
+    assert told["kill switch"] == (False, "dialling is switched off: lunch")
+    assert told["scheduler"][0] is False
+    assert told["dial workers"][0] is False
     assert told["redis"][0] is True
     assert told["public URL"][0] is False
     assert "does not answer" in told["public URL"][1]

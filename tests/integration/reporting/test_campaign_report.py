@@ -150,6 +150,7 @@ def test_a_campaign_under_closed_windows_says_so_and_when_they_open(session):
 
 
 def test_a_zone_that_is_open_does_not_wait_with_those_that_are_closed(session):
+    alive(session)
     campaign_id = make_campaign(session, windows="daily 09:00-12:00")
     make_recipient(session, campaign_id, 1)
     make_recipient(session, campaign_id, 2, zones=("America/Los_Angeles",))
@@ -204,6 +205,48 @@ def test_a_running_campaign_says_why_nobody_is_called(session):
     )
     told = report_of(session, campaign_id).sentence
     assert told == "Running, but the account sim is paused: The provider said no."
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("draft", "3 people are waiting for the start."),
+        ("scheduled", "3 people are waiting for the start, Tue 24 Nov 2026, 14:30 UTC."),
+        ("paused", "2 people were not called yet and 1 person is to be called again."),
+        ("stopped", "2 people were not called and 1 person was to be called again."),
+    ],
+)
+def test_nobody_can_be_called_in_a_campaign_that_does_not_run(session, status, expected):
+    alive(session)
+    start = NOW + timedelta(days=1) if status == "scheduled" else None
+    campaign_id = make_campaign(session, status=status, starts_at=start)
+    for n in (1, 2):
+        make_recipient(session, campaign_id, n)
+    make_attempt(session, make_recipient(session, campaign_id, 3, attempts_spent=1))
+    assert report_of(session, campaign_id).waiting.sentence == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("UPDATE accounts SET status = 'paused', status_reason = 'No money.'", "sim is paused: No"),
+        ("UPDATE accounts SET backoff_until = :later", "sim is backing off and dials again in 40"),
+        ("DELETE FROM heartbeats WHERE kind = 'web' AND at < :later", "no web process"),
+    ],
+)
+def test_those_who_are_due_but_held_up_are_not_said_to_be_callable(session, change, why):
+    alive(session)
+    campaign_id = make_campaign(session)
+    make_recipient(session, campaign_id, 1)
+    later = {"later": NOW + timedelta(seconds=40)} if ":later" in change else {}
+    session.execute(text(change), later)
+
+    report = report_of(session, campaign_id)
+
+    assert report.waiting.sentence.startswith("1 person is due, but ")
+    assert why in report.waiting.sentence
+    assert report.sentence.startswith("Running, but ")
+    assert why in report.sentence
 
 
 def test_a_live_account_says_that_live_dialling_is_off(session):

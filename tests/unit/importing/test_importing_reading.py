@@ -293,3 +293,8 @@ def test_however_quotes_are_mangled_reading_ends_and_lines_are_told_apart(text):
     lines = [row.line for row in read('phone,name\n"1",x\n' + text)]
     assert lines == sorted(set(lines))
     assert lines[0] == 2
+
+
+def test_a_first_line_without_end_is_no_list_of_column_names():
+    with pytest.raises(NotARecipientList, match="first line is longer"):
+        read("a" * 3_000_000)
