@@ -83,7 +83,8 @@ class Summary:
         if self.rows_opted_out:
             told += f", {self.rows_opted_out:,} of them blocked by an opt-out"
         if self.rows_rejected:
-            told += f"; {self.rows_rejected:,} were rejected: {_counted(self.rejects_by_reason)}"
+            word = "was" if self.rows_rejected == 1 else "were"
+            told += f"; {self.rows_rejected:,} {word} rejected: {_counted(self.rejects_by_reason)}"
         return f"{told}."
 
 

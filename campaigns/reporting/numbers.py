@@ -1,6 +1,6 @@
 """Who has a number, whatever the campaign."""
 
-from sqlalchemy import select
+from sqlalchemy import any_, literal, select
 from sqlalchemy.orm import Session
 
 from campaigns.models import Recipient
@@ -14,7 +14,7 @@ def recipients_with_number(session: Session, number: str, limit: int) -> list[in
     """
     query = (
         select(Recipient.id)
-        .where(Recipient.numbers.contains([number]))
+        .where(literal(number) == any_(Recipient.numbers))
         .order_by(Recipient.id.desc())
         .limit(limit)
     )
