@@ -5,7 +5,6 @@ import csv
 import pytest
 from sqlalchemy import text
 
-from campaigns.cli import test_call as command
 from campaigns.db import transaction
 from tests.integration.reporting.seed import (
     make_attempt,
@@ -118,6 +117,6 @@ def test_a_test_call_is_waited_for_and_what_was_pressed_is_said(outdial, engine,
             attempt = make_attempt(session, person, disposition="answered_human")
             make_response(session, attempt, "9", "opt_out")
 
-    monkeypatch.setattr(command.time, "sleep", answered)
+    monkeypatch.setattr("campaigns.cli.test_call.time.sleep", answered)
     told = outdial(*TEST_CALL, 60).stdout
     assert "The call ended: answered human. Pressed: 9 (opt out)." in told
