@@ -8,6 +8,9 @@ RUN python -m venv .venv
 COPY requirements.lock ./
 RUN .venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
     --require-hashes -r requirements.lock
+# What the pages are made of: a layer that changes only with its own list.
+COPY frontend/ frontend/
+RUN .venv/bin/python frontend/build.py && rm -rf frontend/node_modules
 COPY pyproject.toml README.md alembic.ini ./
 COPY alembic/ alembic/
 COPY campaigns/ campaigns/

@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock docs clean
+.PHONY: help setup assets run test check format lock docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,10 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
-setup: $(STAMP) ## Install Outdial into .venv
+assets: $(STAMP) ## Fetch what the pages are made of, unless it is there
+	@$(BIN)/python frontend/build.py
+
+setup: $(STAMP) assets ## Install Outdial into .venv, with what its pages need
 
 run: setup ## Start everything on this machine and dial the sample campaign through the simulator
 	@exec $(BIN)/outdial up --sample
@@ -36,6 +39,7 @@ check: setup ## Lint, format, types, import rule, migrations, generated pages
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m campaigns.settings_page --check docs/settings.md
+	$(BIN)/python -m campaigns.openapi_page --check docs/openapi.json
 
 format: setup ## Format the code and sort its imports
 	$(BIN)/ruff check --fix .
@@ -43,10 +47,11 @@ format: setup ## Format the code and sort its imports
 
 docs: setup ## Write the generated pages again
 	$(BIN)/python -m campaigns.settings_page docs/settings.md
+	$(BIN)/python -m campaigns.openapi_page docs/openapi.json
 
 lock: ## Resolve requirements.lock again (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 --group dev pyproject.toml -o requirements.lock
 
 clean: ## Remove the environment and the local data
-	rm -rf $(VENV) .outdial
+	rm -rf $(VENV) .outdial frontend/node_modules campaigns/web/static/vendor

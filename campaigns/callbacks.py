@@ -12,11 +12,12 @@ from campaigns.errors import NotFound
 from campaigns.flows import swml
 from campaigns.flows.model import CallFlow, Meaning
 from campaigns.lifecycle import AttemptStatus
-from campaigns.links import Links
+from campaigns.links import AudioLinks, Links
 from campaigns.recording import note_keypress
 from campaigns.stopping import opt_out_number
 from campaigns.store import callflows, gate, responses
 from campaigns.store.callflows import Conversation
+from campaigns.store.drafts import PersonRow
 
 VOID = frozenset({AttemptStatus.CANCELLED, AttemptStatus.ENDED})
 
@@ -37,7 +38,7 @@ def conversation(session: Session, attempt_id: int) -> Conversation:
     return found
 
 
-def opening_document(talk: Conversation, links: Links) -> dict[str, Any]:
+def opening_document(talk: Conversation, links: Links, audio: AudioLinks) -> dict[str, Any]:
     """The document a call starts with; a void attempt's only hangs up.
 
     Void is whatever must not be talked to any more: cancelled, ended, recalled, opted out. A
@@ -46,15 +47,28 @@ def opening_document(talk: Conversation, links: Links) -> dict[str, Any]:
     if talk.status in VOID or talk.recall_requested or talk.opted_out:
         return swml.render_no_longer_valid()
     return swml.render_opening(
-        CallFlow.from_json(talk.definition), fields_of(talk), _flow_links(links)
+        CallFlow.from_json(talk.definition), fields_of(talk), _flow_links(talk, links, audio)
     )
 
 
-def _flow_links(links: Links) -> swml.FlowLinks:
-    return swml.FlowLinks(key_url=links.key, said_url=links.said, hook_url=links.hook)
+def _flow_links(talk: Conversation, links: Links, audio: AudioLinks) -> swml.FlowLinks:
+    return swml.FlowLinks(
+        key_url=links.key,
+        said_url=links.said,
+        hook_url=links.hook,
+        audio_url=_audio_url(talk, audio),
+    )
 
 
-def fields_of(talk: Conversation) -> dict[str, str]:
+def _audio_url(talk: Conversation, audio: AudioLinks) -> swml.AudioUrl:
+    def url(sha256: str) -> str | None:
+        found = talk.audio.get(sha256)
+        return None if found is None else audio.url(*found)
+
+    return url
+
+
+def fields_of(talk: Conversation | PersonRow) -> dict[str, str]:
     """The recipient's own data as the call says it; the appointment as a person would say it."""
     fields = {str(name): str(value) for name, value in talk.fields.items() if value is not None}
     if talk.appointment_at is not None:
@@ -92,9 +106,11 @@ def record_key(
     return Recorded(answer.meaning, tuple(a for a in recall if a != attempt_id))
 
 
-def reply_document(talk: Conversation, digit: str) -> dict[str, Any]:
+def reply_document(talk: Conversation, digit: str, audio: AudioLinks) -> dict[str, Any]:
     """What is said once a keypress is stored."""
-    return swml.render_confirmation(CallFlow.from_json(talk.definition), digit, fields_of(talk))
+    return swml.render_confirmation(
+        CallFlow.from_json(talk.definition), digit, fields_of(talk), _audio_url(talk, audio)
+    )
 
 
 def fetch_event(call_id: str) -> CallEvent:

@@ -1,7 +1,7 @@
 """The life of a campaign: created, started, paused, resumed, stopped, completed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +15,8 @@ from campaigns.lifecycle import CampaignStatus, check_campaign_transition
 from campaigns.models import Account, CallerId, Campaign, Flow
 from campaigns.retries import RetryPolicy
 from campaigns.stopping import halt_campaign
+from campaigns.store import audio, dispatch, gate
 from campaigns.store import campaigns as campaign_rows
-from campaigns.store import dispatch, gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,51 @@ class NewCampaign:
     retry_policy: Mapping[str, Any] = field(default_factory=dict)
     reminder: Mapping[str, Any] | None = None
     default_country: str = "US"
+    draft: Mapping[str, Any] | None = None
 
 
 def create_campaign(session: Session, new: NewCampaign) -> Campaign:
     """Create a draft. Raises `InvalidInput`, `NotAllowed` or `NotFound`; then nothing exists."""
+    columns = _columns(session, new)
+    flow = store_flow(session, new.name.strip(), new.flow)
+    campaign = Campaign(kind=new.kind, flow_id=flow.id, **columns)
+    session.add(campaign)
+    session.flush()
+    session.refresh(campaign)
+    return campaign
+
+
+def rewrite_draft(session: Session, campaign: Campaign, new: NewCampaign) -> None:
+    """Let a draft, locked by the caller, be as `new` says; its kind and its people stay.
+
+    Raises as `create_campaign` does; then nothing was changed.
+    """
+    columns = _columns(session, replace(new, kind=campaign.kind))
+    _check_same_carrier(session, campaign, columns["account_id"])
+    if session.get_one(Flow, campaign.flow_id).definition != new.flow.to_json():
+        campaign.flow_id = store_flow(session, new.name.strip(), new.flow).id
+    for column, value in columns.items():
+        setattr(campaign, column, value)
+
+
+def _check_same_carrier(session: Session, campaign: Campaign, account_id: int) -> None:
+    """Raise `NotAllowed` when people read for practice would be called for real, or the reverse.
+
+    What numbers are taken for depends on it: those reserved for fiction are let in for practice.
+    """
+    before = session.get_one(Account, campaign.account_id)
+    after = session.get_one(Account, account_id)
+    if before.live != after.live and campaign_rows.has_recipients(session, campaign.id):
+        kinds = ("for practice", "for real calls")
+        raise NotAllowed(
+            f"The people of this draft were read {kinds[before.live]}, and {after.name} is "
+            f"{kinds[after.live]}. Nothing was changed. Undo the imports first, or begin a new "
+            "campaign."
+        )
+
+
+def _columns(session: Session, new: NewCampaign) -> dict[str, Any]:
+    """What a campaign's row says, but for its kind and its flow."""
     if new.kind not in ("reminder", "announcement", "test"):
         raise InvalidInput(f"A campaign is a reminder or an announcement, not {new.kind!r}.")
     if (new.kind == "reminder") != (new.reminder is not None):
@@ -53,27 +94,22 @@ def create_campaign(session: Session, new: NewCampaign) -> Campaign:
     account = account_named(session, new.account)
     rules = compliance.rule_set(new.rule_set or ("house" if account.live else "practice"))
     compliance.check_account(rules, account.live)
-    campaign = Campaign(
-        name=new.name.strip(),
-        kind=new.kind,
-        account_id=account.id,
-        caller_id_id=_caller_id(session, account, new.caller_id),
-        flow_id=store_flow(session, new.name.strip(), new.flow).id,
-        rule_set=rules.code,
-        windows=compliance.WeeklyWindows.parse(new.windows).serialise(),
-        starts_at=new.starts_at,
-        ends_at=new.ends_at,
-        max_cps=new.max_cps,
-        weight=new.weight,
-        ring_timeout=new.ring_timeout,
-        retry_policy=RetryPolicy.parse(dict(new.retry_policy)).serialise(),
-        reminder=dict(new.reminder) if new.reminder is not None else None,
-        default_country=new.default_country.upper(),
-    )
-    session.add(campaign)
-    session.flush()
-    session.refresh(campaign)
-    return campaign
+    return {
+        "name": new.name.strip(),
+        "account_id": account.id,
+        "caller_id_id": _caller_id(session, account, new.caller_id),
+        "rule_set": rules.code,
+        "windows": compliance.WeeklyWindows.parse(new.windows).serialise(),
+        "starts_at": new.starts_at,
+        "ends_at": new.ends_at,
+        "max_cps": new.max_cps,
+        "weight": new.weight,
+        "ring_timeout": new.ring_timeout,
+        "retry_policy": RetryPolicy.parse(dict(new.retry_policy)).serialise(),
+        "reminder": dict(new.reminder) if new.reminder is not None else None,
+        "default_country": new.default_country.upper(),
+        "draft": dict(new.draft) if new.draft is not None else None,
+    }
 
 
 def account_named(session: Session, name: str) -> Account:
@@ -97,12 +133,25 @@ def _caller_id(session: Session, account: Account, number: str | None) -> int:
 
 
 def store_flow(session: Session, name: str, flow: CallFlow) -> Flow:
-    """Keep a call flow as a new, immutable version under `name`."""
+    """Keep a call flow as a new, immutable version under `name`.
+
+    Raises `InvalidInput` when it plays audio that is not there.
+    """
     latest = session.scalar(select(func.max(Flow.version)).where(Flow.name == name)) or 0
     row = Flow(name=name, version=latest + 1, definition=flow.to_json())
     session.add(row)
     session.flush()
+    _refuse_missing_audio(audio.note_audio_of_flow(session, row.id, flow.audio()))
     return row
+
+
+def _refuse_missing_audio(missing: Collection[str]) -> None:
+    if missing:
+        named = ", ".join(sorted(sha256[:12] for sha256 in missing))
+        raise InvalidInput(
+            f"The call flow plays audio that is not there ({named}...). Nothing was changed. "
+            "Upload it, or let the flow play something else."
+        )
 
 
 def campaign_by_id(session: Session, campaign_id: int, *, lock: bool = False) -> Campaign:
@@ -133,8 +182,12 @@ def start_campaign(session: Session, campaign_id: int, now: datetime) -> Campaig
 
 
 def _check_texts(session: Session, campaign: Campaign) -> None:
-    """Raise `InvalidInput` when a text names a column that one of the imported lists lacks."""
+    """Raise when the texts are not written, name a column that a list lacks, or audio is gone."""
+    if campaign.draft is not None and not campaign.draft.get("written", True):
+        raise NotAllowed("It is not written yet what people hear. Write it, then start.")
     flow = session.get_one(Flow, campaign.flow_id)
+    played = CallFlow.from_json(flow.definition).audio()
+    _refuse_missing_audio(set(played) - audio.audio_of_flow(session, flow.id) if played else ())
     computed = ["appointment"] if campaign.kind == "reminder" else []
     for columns in campaign_rows.columns_of_imports(session, campaign.id):
         CallFlow.from_json(flow.definition).check_columns([*columns, *computed])
@@ -168,6 +221,7 @@ def pause_campaign(session: Session, campaign_id: int, now: datetime, why: str) 
     gate.close_gate(session)
     campaign = campaign_by_id(session, campaign_id, lock=True)
     _change(session, campaign, CampaignStatus.PAUSED, now, f"paused: {why}")
+    campaign.paused_at = now
     return halt_campaign(session, campaign_id, "paused", now, ringing_too=False)
 
 
@@ -230,8 +284,8 @@ def resume_account(session: Session, name: str, now: datetime) -> Account:
     account = account_named(session, name)
     session.execute(
         text("""
-            UPDATE accounts SET status = 'active', status_reason = NULL, backoff_until = NULL,
-                backoff_level = 0 WHERE id = :id
+            UPDATE accounts SET status = 'active', status_reason = NULL, paused_itself = false,
+                backoff_until = NULL, backoff_level = 0 WHERE id = :id
         """),
         {"id": account.id},
     )

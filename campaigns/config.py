@@ -3,12 +3,13 @@
 `docs/settings.md` is generated from this file and `make check` fails when it is out of date.
 """
 
+import ipaddress
 import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -16,6 +17,13 @@ from campaigns.errors import NotConfigured
 
 PREFIX = "OUTDIAL_"
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def _network(text: str) -> str:
+    return str(ipaddress.ip_network(text, strict=False))
+
+
+IpNetwork = Annotated[str, AfterValidator(_network)]
 
 
 class Settings(BaseSettings):
@@ -57,6 +65,26 @@ class Settings(BaseSettings):
         description="Host names (JSON list) under which the pages are shown. Provider callbacks "
         "are answered under any name, so a tunnel does not publish the pages.",
     )
+    trusted_proxies: list[IpNetwork] = Field(
+        [],
+        description="Addresses or networks (JSON list) of reverse proxies whose `X-Forwarded-For` "
+        "names the client. Failed sign-ins are counted by that address.",
+    )
+    admin_login: str = Field(
+        "admin", description="Login of the first user, who is made in an empty database."
+    )
+    admin_password: SecretStr | None = Field(
+        None,
+        description="Password of the first user. Unset: one is made up and printed once.",
+    )
+    api_rate: Annotated[int, Field(ge=1)] = Field(
+        600, description="Requests a minute that one API key may make."
+    )
+    provider_hosts: list[str] = Field(
+        ["*.signalwire.com"],
+        description="Hosts (JSON list; `*.` stands for anything in front) to which the address of "
+        "an account may lead. A simulator on this machine is always allowed.",
+    )
     live_dialling: bool = Field(
         False,
         description="Allow accounts marked live to place real calls. Off: they never dial.",
@@ -90,6 +118,30 @@ class Settings(BaseSettings):
         "US", description="Country (ISO 3166) of numbers written without a country code."
     )
     max_upload_mb: Annotated[int, Field(ge=1)] = Field(200, description="Largest upload, in MB.")
+    sources_dir: Path | None = Field(
+        None,
+        description="Directory below which recurring campaigns read their lists anew. Unset: they "
+        "read from https addresses only. Every import worker must see it.",
+    )
+    webhook_allow_private: bool = Field(
+        False,
+        description="Send webhooks, and read recurring campaigns' lists, over plain http and in "
+        "private networks too. For development only: whoever may add one could reach what only "
+        "this machine can reach.",
+    )
+    webhook_keep_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        30, description="Days for which webhook deliveries and their events are kept."
+    )
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="Mail server for notices, as `smtp://user:password@host:587` (STARTTLS) or "
+        "`smtps://...`. Unset: no mail is sent.",
+    )
+    mail_from: str | None = Field(None, description="Sender of notices.")
+    mail_to: list[str] = Field(
+        [],
+        description="Who is told by mail when something pauses by itself, as a JSON list.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged."
     )

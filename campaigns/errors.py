@@ -3,11 +3,16 @@
     OutdialError
     ├── NotFound                 what was named does not exist                            404
     ├── NotAllowed               the request is understood, the state forbids it          409
-    │   └── IllegalTransition    a status change that the life cycle does not have        409
+    │   ├── IllegalTransition    a status change that the life cycle does not have        409
+    │   └── Outdated             it was changed since the version that was named          412
     ├── InvalidInput             the caller's data cannot be used                         422
     │   ├── NotAPhoneNumber      a text that is no dialable telephone number              422
     │   └── NotARecipientList    a file that cannot be a list of recipients               422
     ├── Unauthorized             no key, or a key that is not valid                       401
+    │   └── SignInNeeded         nobody is signed in                                      401
+    ├── Forbidden                the role of who asks does not allow it                   403
+    │   └── NewPasswordNeeded    the password was given by somebody else                  403
+    ├── TooManyRequests          asked too often; the error says when to ask again        429
     ├── NotConfigured            a setting is missing or contradicts another              500
     └── Unavailable              a server this process needs does not answer              503
 
@@ -38,6 +43,12 @@ class IllegalTransition(NotAllowed):
     """A status change that the life cycle does not have; the message lists what is legal."""
 
 
+class Outdated(NotAllowed):
+    """It was changed since the version that the caller had seen; nothing was changed now."""
+
+    status_code = 412
+
+
 class InvalidInput(OutdialError):
     """The caller's data cannot be used; nothing was changed."""
 
@@ -60,6 +71,30 @@ class Unauthorized(OutdialError):
     """No key, or a key that is not valid."""
 
     status_code = 401
+
+
+class SignInNeeded(Unauthorized):
+    """Nobody is signed in, or the session is over."""
+
+
+class Forbidden(OutdialError):
+    """The role of who asks does not allow it; nothing was changed."""
+
+    status_code = 403
+
+
+class NewPasswordNeeded(Forbidden):
+    """Who is signed in has a password that somebody else gave them, and must choose their own."""
+
+
+class TooManyRequests(OutdialError):
+    """Asked too often. `retry_after` is the whole seconds after which it may be asked again."""
+
+    status_code = 429
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotConfigured(OutdialError):

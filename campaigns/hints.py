@@ -18,7 +18,8 @@ from celery import Celery
 DIAL = "outdial.dial"
 RECALL = "outdial.recall"
 IMPORT = "outdial.import_file"
-QUEUES = {DIAL: "dial", RECALL: "dial", IMPORT: "imports"}
+FIRE = "outdial.fire_recurrence"
+QUEUES = {DIAL: "dial", RECALL: "dial", IMPORT: "imports", FIRE: "imports"}
 
 # How long a failed publish counts as "publishing fails": longer than a blocked publish takes.
 FAILING_FOR_SECONDS = 2.0

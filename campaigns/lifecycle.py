@@ -3,6 +3,7 @@
     attempt    queued ─▶ dialing ─▶ ringing ─▶ in_progress ─▶ ended
                   └────────┴─▶ cancelled            (no call was made; never counted)
     recipient  pending ⇄ in_flight ─▶ completed | exhausted | expired | blocked | review
+                          pending | exhausted | expired | review ─▶ removed
     campaign   draft ─▶ scheduled ─▶ running ⇄ paused ─▶ completed | stopped
 
 An attempt's status only moves forward (`RANK`). Events that would move it back, and events that
@@ -52,6 +53,7 @@ class RecipientStatus(StrEnum):
     EXPIRED = "expired"  # the deadline passed before the recipient was reached
     BLOCKED = "blocked"  # opted out
     REVIEW = "review"  # a person must decide; the reason says why
+    REMOVED = "removed"  # taken out by a person after there had been an attempt; never called again
 
 
 class CampaignStatus(StrEnum):
@@ -94,6 +96,7 @@ RECIPIENT_TERMINAL: frozenset[RecipientStatus] = frozenset(
         RecipientStatus.EXPIRED,
         RecipientStatus.BLOCKED,
         RecipientStatus.REVIEW,
+        RecipientStatus.REMOVED,
     }
 )
 

@@ -1,4 +1,4 @@
-"""The addresses a provider calls us under. Each carries the signed token of one attempt."""
+"""The addresses a provider calls us under, each with the signed token of an attempt or an audio."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,26 @@ from campaigns.vault import Vault
 def public_url_of(config: Settings) -> str:
     """Where providers reach us: the setting, or the web process on loopback."""
     return (config.public_url or f"http://127.0.0.1:{config.port}").rstrip("/")
+
+
+_EXTENSIONS = {"audio/wav": "wav", "audio/mpeg": "mp3"}
+
+
+def audio_path(audio_id: int, media_type: str, vault: Vault) -> str:
+    """Where an audio is fetched, below any address of ours."""
+    return f"/audio/{vault.audio_token(audio_id)}.{_EXTENSIONS[media_type]}"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioLinks:
+    """Where a provider fetches the audio that a call plays."""
+
+    public_url: str
+    vault: Vault
+
+    def url(self, audio_id: int, media_type: str) -> str:
+        """The address of one audio."""
+        return f"{self.public_url}{audio_path(audio_id, media_type, self.vault)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 _NUMBER = re.compile(r"(\+|%2B)(\d{4})\d{3,7}(\d{4})\b")
-# The signed token of an attempt authenticates callbacks; a log must not give it away.
-_TOKEN = re.compile(r"(/(?:flows|hooks/[a-z_]+)/)[^/\s\"?]+")
+# The signed token of an attempt authenticates callbacks; a log must not give it away. Nor a key,
+# the secret of a webhook, or the token of a form.
+_TOKEN = re.compile(r"(/(?:flows|audio|hooks/[a-z_]+)/|\bodk_|\bwhsec_|\bcsrf=)[^/\s\"?&']+")
 
 
 def masked(text: str) -> str:
-    """`text` with telephone numbers like +1555***0123 and attempt tokens cut out."""
+    """`text` with telephone numbers like +1555***0123, and tokens and keys cut out."""
     return _TOKEN.sub(r"\1***", _NUMBER.sub(r"\1\2***\3", text))
 
 

@@ -32,7 +32,7 @@ def release_cancelled(session: Session, cancelled: Sequence[Cancelled], now: dat
     if not cancelled:
         return
     reasons = {c.recipient_id: c.reason for c in cancelled}
-    rows = recipients.recipients_for_outcome(session, list(reasons))
+    rows = recipients.recipients_for_outcome(session, list(reasons), now)
     fates = [
         _readable_fate_of_cancel(row, reasons[row.id], now)
         for row in rows
@@ -91,7 +91,7 @@ def conclude(
     Nothing is decided when somebody was dialled for the recipient since: a late word about an
     old call must not plan a second one beside the first.
     """
-    row = recipients.recipients_for_outcome(session, [attempt.recipient_id])[0]
+    row = recipients.recipients_for_outcome(session, [attempt.recipient_id], now)[0]
     # Asked under the recipient's lock: a tick may have been giving them their next slot.
     if not call_status.is_latest_attempt(session, attempt.id, attempt.recipient_id):
         return

@@ -1,11 +1,13 @@
 """Accounts: added with their caller ids, and turned into something that can place a call."""
 
+import ipaddress
 import math
 import re
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
@@ -24,6 +26,9 @@ CREDENTIALS_KEPT_SECONDS = 5.0
 # A caller id may be a toll-free or short-lived number that we would never call, so only its form
 # is checked here; the provider says whether the account may present it.
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+# Where a live account's requests, and its token, may go.
+PROVIDER_HOSTS = ("*.signalwire.com",)
+_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +118,9 @@ class NewAccount:
     provider: str
     base_url: str
     project_id: str
-    api_token: str
+    api_token: str = field(repr=False)
     caller_ids: tuple[str, ...]
-    signing_key: str = ""
+    signing_key: str = field(default="", repr=False)
     live: bool = True
     cps: float = 1.0
     max_concurrent: int = 20
@@ -134,28 +139,25 @@ def _group(session: Session, new: NewAccount) -> str | None:
     return new.pacing_group
 
 
-def add_account(session: Session, new: NewAccount, vault: Vault) -> Account:
-    """Add an account with its caller ids; raises `InvalidInput` for what cannot be right."""
+def add_account(
+    session: Session,
+    new: NewAccount,
+    vault: Vault,
+    *,
+    hosts: Sequence[str] = PROVIDER_HOSTS,
+) -> Account:
+    """Add an account with its caller ids; raises `InvalidInput` for what cannot be right.
+
+    `hosts` are those to which its address may lead.
+    """
     if not new.caller_ids:
         raise InvalidInput("An account needs at least one caller id. Nothing was added.")
     if session.scalars(select(Account).where(Account.name == new.name)).first() is not None:
         raise NotAllowed(f"There is an account called {new.name!r} already. Nothing was added.")
-    if new.live and not new.base_url.startswith("https://"):
-        raise InvalidInput("A provider's address begins with https://. Nothing was added.")
-    if not new.base_url.startswith(("http://", "https://")):
-        raise InvalidInput(f"{new.base_url!r} is no address. Nothing was added.")
-    if not new.live and new.base_url.startswith("https://"):
-        raise InvalidInput(
-            "An account that is not live is for the simulator, and https:// leads to a real "
-            "provider. Nothing was added; leave the account live, or give the simulator's address."
-        )
+    check_address(new.base_url, live=new.live, hosts=hosts)
     if new.live and new.time_scale != 1:
         raise InvalidInput("A live account's waits cannot be scaled. Nothing was added.")
-    for number in new.caller_ids:
-        if not E164.fullmatch(number):
-            raise InvalidInput(
-                f"{number!r} is no caller id: write it like +15550100123. Nothing was added."
-            )
+    numbers = [check_caller_id(number) for number in new.caller_ids]
     account = Account(
         name=new.name,
         provider=new.provider,
@@ -172,6 +174,64 @@ def add_account(session: Session, new: NewAccount, vault: Vault) -> Account:
     provider_for(new.provider, credentials_of(account, vault))  # a known provider, or an error
     session.add(account)
     session.flush()
-    session.add_all(CallerId(account_id=account.id, number=number) for number in new.caller_ids)
+    session.add_all(CallerId(account_id=account.id, number=number) for number in numbers)
     session.flush()
     return account
+
+
+def check_caller_id(number: str) -> str:
+    """The number as it is presented; raises `InvalidInput` unless it can be one."""
+    plain = number.strip()
+    if not E164.fullmatch(plain):
+        raise InvalidInput(
+            f"{plain[:40]!r} is no caller id: write it like +15550100123. Nothing was changed."
+        )
+    return plain
+
+
+def check_address(base_url: str, *, live: bool, hosts: Sequence[str]) -> None:
+    """Raise `InvalidInput` unless an account's requests may go to this address.
+
+    A live account's go to a known provider over https alone, the others' to a simulator on this
+    machine: whoever may add an account must not make us knock at other doors.
+    """
+    try:
+        parts = urlsplit(base_url)
+        host, _ = (parts.hostname or "").lower(), parts.port
+    except ValueError as error:
+        raise InvalidInput(f"The address cannot be read: {error}. Nothing was changed.") from error
+    if live and parts.scheme != "https":
+        raise InvalidInput("A provider's address begins with https://. Nothing was changed.")
+    if not live and parts.scheme == "https":
+        raise InvalidInput(
+            "An account that is not live is for the simulator, and https:// leads to a real "
+            "provider. Nothing was changed; leave the account live, or give the simulator's "
+            "address."
+        )
+    if parts.scheme not in ("http", "https") or not (_HOST.fullmatch(host) or host == "::1"):
+        raise InvalidInput(
+            f"{base_url[:100]!r} is no address: write it like https://example.signalwire.com. "
+            "Nothing was changed."
+        )
+    if parts.username is not None or parts.query or parts.fragment or parts.path not in ("", "/"):
+        raise InvalidInput(
+            "Give the address alone, as https://example.signalwire.com, without a path or a "
+            "password. Nothing was changed."
+        )
+    known = any(_is_host(host, pattern.lower()) for pattern in hosts)
+    if not known and (live or not _is_this_machine(host)):
+        raise InvalidInput(
+            f"{host} is no provider that Outdial knows ({', '.join(hosts)}). Nothing was changed. "
+            "OUTDIAL_PROVIDER_HOSTS allows others."
+        )
+
+
+def _is_host(host: str, pattern: str) -> bool:
+    return host == pattern or (pattern.startswith("*.") and host.endswith(pattern[1:]))
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -6,12 +6,53 @@ calls to be recalled at the provider once the transaction has committed.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from campaigns.outcomes import release_cancelled
 from campaigns.store import attempts, dispatch, gate, opt_outs, recalls
+from campaigns.store.opt_outs import NewOptOut
+
+
+@dataclass(frozen=True, slots=True)
+class OptedOut:
+    """How many opt-outs are new, and the calls to be taken back after the commit."""
+
+    recorded: int
+    recalled: list[int]
+
+
+def opt_out(
+    session: Session,
+    new: Sequence[NewOptOut],
+    source: str,
+    now: datetime,
+    *,
+    who: str | None = None,
+    campaign_id: int | None = None,
+    attempt_id: int | None = None,
+) -> OptedOut:
+    """Never call these numbers and prefixes, in that campaign or anywhere.
+
+    Once this commits nothing to them is claimed. Doing it twice keeps the first record, unless the
+    second is stronger. Calls in progress are left to end.
+    """
+    gate.close_gate(session)
+    recorded = opt_outs.insert_opt_outs(
+        session, new, source, now, who=who, campaign_id=campaign_id, attempt_id=attempt_id
+    )
+    numbers = [one.number for one in new if not one.is_prefix]
+    prefixes = [one.number for one in new if one.is_prefix]
+    cancelled = attempts.cancel_queued_attempts_of(
+        session, now, "opted_out", numbers=numbers, prefixes=prefixes, campaign_id=campaign_id
+    )
+    recalled = recalls.request_recall_of_numbers(
+        session, numbers, "opted_out", now, prefixes=prefixes, campaign_id=campaign_id
+    )
+    release_cancelled(session, cancelled, now)
+    return OptedOut(recorded, recalled)
 
 
 def opt_out_number(
@@ -23,28 +64,17 @@ def opt_out_number(
     evidence: str | None = None,
     attempt_id: int | None = None,
 ) -> list[int]:
-    """Never call `number` (E.164) again. Once this commits nothing to it is claimed.
-
-    Doing it twice keeps the first record. Calls in progress are left to end.
-    """
-    gate.close_gate(session)
-    opt_outs.insert_opt_out(session, number, source, evidence, attempt_id)
-    cancelled = attempts.cancel_queued_attempts_of(session, now, "opted_out", numbers=[number])
-    recalled = recalls.request_recall_of_numbers(session, [number], "opted_out", now)
-    release_cancelled(session, cancelled, now)
-    return recalled
+    """Never call `number` (E.164) again; returns the calls to be recalled after the commit."""
+    new = [NewOptOut(number, evidence=evidence)]
+    return opt_out(session, new, source, now, attempt_id=attempt_id).recalled
 
 
 def opt_out_numbers(
     session: Session, numbers: Sequence[str], source: str, evidence: str, now: datetime
 ) -> list[int]:
-    """Opt out many numbers at once, as from a file."""
-    gate.close_gate(session)
-    opt_outs.insert_opt_outs(session, numbers, source, evidence)
-    cancelled = attempts.cancel_queued_attempts_of(session, now, "opted_out", numbers=numbers)
-    recalled = recalls.request_recall_of_numbers(session, numbers, "opted_out", now)
-    release_cancelled(session, cancelled, now)
-    return recalled
+    """Never call many numbers again; returns the calls to be recalled after the commit."""
+    new = [NewOptOut(number, evidence=evidence) for number in numbers]
+    return opt_out(session, new, source, now).recalled
 
 
 def halt_campaign(
@@ -62,9 +92,27 @@ def halt_campaign(
     return recalled
 
 
-def pause_account(session: Session, account_id: int, sentence: str, now: datetime) -> list[int]:
-    """Stop dialling through an account and say why; the caller has closed the gate."""
-    if not dispatch.stop_account(session, account_id, "paused", sentence):
+def pause_account(
+    session: Session, account_id: int, sentence: str, now: datetime, *, by_itself: bool = True
+) -> list[int]:
+    """Stop dialling through an account and say why; the caller has closed the gate.
+
+    Unless a person asked for it (`by_itself` false), a mail goes out with this transaction.
+    """
+    return _stop_account(session, account_id, "paused", sentence, now, by_itself=by_itself)
+
+
+def switch_account_off(
+    session: Session, account_id: int, sentence: str, now: datetime
+) -> list[int]:
+    """Take an account out of use and say why; the caller has closed the gate."""
+    return _stop_account(session, account_id, "off", sentence, now, by_itself=False)
+
+
+def _stop_account(
+    session: Session, account_id: int, status: str, sentence: str, now: datetime, *, by_itself: bool
+) -> list[int]:
+    if not dispatch.stop_account(session, account_id, status, sentence, by_itself=by_itself):
         return []
     dispatch.write_log(session, sentence, now, account_id=account_id)
     cancelled = attempts.cancel_queued_attempts_of(

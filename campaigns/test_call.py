@@ -10,6 +10,7 @@ from campaigns.errors import NotAllowed
 from campaigns.flows.model import CallFlow
 from campaigns.lifecycle import RecipientStatus
 from campaigns.models import Campaign, Recipient
+from campaigns.phone.masking import mask_number
 from campaigns.store import opt_outs, recipients
 
 ONE_ATTEMPT = {"max_attempts": 1, "waits": {}}
@@ -32,7 +33,7 @@ def place_test_call(
     """
     account = account_named(session, account_name)
     number = phone.parse_number(to, default_country)
-    if opt_outs.is_opted_out(session, [number]):
+    if opt_outs.is_opted_out(session, [number], now):
         raise NotAllowed(f"{number} has opted out and is not called, not even for a test.")
     if account.live and phone.is_fictional(number):
         raise NotAllowed(
@@ -45,7 +46,7 @@ def place_test_call(
     campaign = create_campaign(
         session,
         NewCampaign(
-            name=f"Test call to {number}",
+            name=f"Test call to {mask_number(number)}",
             kind="test",
             account=account.name,
             flow=flow,

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -11,7 +12,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadSignature, URLSafeSerializer, URLSafeTimedSerializer
 
 from campaigns.config import Settings, settings
 from campaigns.errors import NotConfigured, NotFound
@@ -65,6 +66,17 @@ class Vault:
             salt="attempt",
             signer_kwargs={"digest_method": hashlib.sha256},
         )
+        self._audio = URLSafeSerializer(
+            _derive(secret, "audio-tokens"),
+            salt="audio",
+            signer_kwargs={"digest_method": hashlib.sha256},
+        )
+        self._forms = _derive(secret, "forms")
+        self._notes = URLSafeTimedSerializer(
+            _derive(secret, "flash"),
+            salt="flash",
+            signer_kwargs={"digest_method": hashlib.sha256},
+        )
         self.instance = hashlib.sha256(_derive(secret, "instance")).hexdigest()[:16]
 
     def attempt_token(self, attempt_id: int) -> str:
@@ -73,13 +85,30 @@ class Vault:
 
     def attempt_of(self, token: str) -> int:
         """The attempt a token names; raises `NotFound` for anything we did not sign."""
+        return _signed_id(self._attempts, token)
+
+    def audio_token(self, audio_id: int) -> str:
+        """The unguessable name of one audio in the addresses a provider fetches it from."""
+        return str(self._audio.dumps(audio_id))
+
+    def audio_of(self, token: str) -> int:
+        """The audio a token names; raises `NotFound` for anything we did not sign."""
+        return _signed_id(self._audio, token)
+
+    def form_token(self, browser: bytes) -> str:
+        """What a form carries to show that it came from our own page, in this very browser."""
+        return hmac.new(self._forms, browser, hashlib.sha256).hexdigest()
+
+    def seal_note(self, note: str) -> str:
+        """A sentence on its way to the next page in a cookie, which nobody else can write."""
+        return str(self._notes.dumps(note))
+
+    def open_note(self, sealed: str, max_age: int) -> str | None:
+        """The sentence, unless it is not ours or older than `max_age` seconds."""
         try:
-            value = self._attempts.loads(token[:200])
-        except BadSignature as error:
-            raise NotFound("There is nothing at this address.") from error
-        if not isinstance(value, int):
-            raise NotFound("There is nothing at this address.")
-        return value
+            return str(self._notes.loads(sealed, max_age=max_age))
+        except BadSignature:
+            return None
 
     def encrypt(self, values: dict[str, str]) -> bytes:
         """Encrypt an account's secrets for the database."""
@@ -95,6 +124,16 @@ class Vault:
                 "Nothing was changed; set the former key, or enter the credentials again."
             ) from error
         return {str(name): str(value) for name, value in opened.items()}
+
+
+def _signed_id(serializer: URLSafeSerializer, token: str) -> int:
+    try:
+        value = serializer.loads(token[:200])
+    except BadSignature as error:
+        raise NotFound("There is nothing at this address.") from error
+    if not isinstance(value, int):
+        raise NotFound("There is nothing at this address.")
+    return value
 
 
 @lru_cache(maxsize=1)

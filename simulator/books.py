@@ -21,6 +21,7 @@ class CallRow:
     """One dial request. Moments are ISO 8601 UTC with microseconds, None until they happen.
 
     `silent`: somebody answered and heard nothing, though no document chose to hang up.
+    `audio`: each audio that a document played, as it was fetched.
     `void_document`: somebody answered and the document did nothing but hang up.
     `ended_by`: callee, script, product (a command of the REST API), carrier or error.
     """
@@ -49,6 +50,7 @@ class CallRow:
     ended_by: str | None = None
     answered_by: str | None = None
     documents: list[JSON] = field(default_factory=list)
+    audio: list[JSON] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
     keys: list[JSON] = field(default_factory=list)
     events_sent: list[JSON] = field(default_factory=list)
@@ -118,6 +120,7 @@ class Books:
             "silent": sum(row.silent for row in answered),
             "void_documents": sum(row.void_document for row in answered),
             "script_errors": sum(row.script_error is not None for row in accepted),
+            "audio_fetched": sum(note["ok"] for row in answered for note in row.audio),
             "keys": sum(len(row.keys) for row in answered),
             "callbacks_sent": len(sent),
             "callbacks_accepted": sum(note["ok"] is True for note in sent),

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from campaigns import importing, recalling
+from campaigns import importing, recalling, recurring
 from campaigns.config import Settings, settings
 from campaigns.db import engine_for, transaction
 from campaigns.dialing import DatabaseClock, Dialer, DialRules
@@ -88,6 +88,7 @@ class ImportProcess:
             str(config.database_url), pool_size=3, application_name="outdial-import"
         )
         self._data_dir = config.data_dir
+        self._reader = recurring.Reader.of(config)
 
     def run(self, import_id: int) -> None:
         """Run one import that was handed in by the API."""
@@ -99,8 +100,13 @@ class ImportProcess:
         path = self._data_dir / stored_at
         summary = importing.run(self._engine, import_id, path)
         log.info("import %d: %s", import_id, summary.sentence)
-        if summary.status in ("done", "failed"):
-            path.unlink(missing_ok=True)
+        # The file itself is kept: undone, the import may be confirmed again with other options.
+        importing.forget_files(self._engine, self._data_dir)
+
+    def fire(self, firing_id: int) -> None:
+        """Carry out one firing of a recurring campaign: read its list anew, import, start."""
+        status = recurring.run_firing(self._engine, firing_id, self._reader, self._data_dir)
+        log.info("firing %d: %s", firing_id, status or "not ours to try")
 
 
 @lru_cache(maxsize=1)

@@ -10,22 +10,34 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from types import FrameType
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
-from campaigns import campaigning, hints, logs, sweeping
+from campaigns import (
+    campaigning,
+    hints,
+    idempotency,
+    logs,
+    recurring,
+    signing_in,
+    sweeping,
+    tallying,
+)
 from campaigns.config import Settings, settings
 from campaigns.db import database_now, engine_for, transaction
 from campaigns.dispatcher import Leadership, OpenHours, TickReport, TickRules, tick
 from campaigns.hints import HintPublisher
 from campaigns.links import public_url_of
 from campaigns.local.owner import exit_with_owner
+from campaigns.notifying.delivery import Courier, Outside, forget_old_deliveries
 from campaigns.provisioning import Carriers
 from campaigns.publicity import probe_public_url
-from campaigns.store import dispatch, imports
+from campaigns.store import dispatch, imports, recurrences
 from campaigns.vault import vault
 
 log = logging.getLogger(__name__)
@@ -34,7 +46,12 @@ PROBE_SECONDS = 2.0
 SWEEP_SECONDS = 0.5
 LOOK_UP_SECONDS = 1.0
 IMPORT_SECONDS = 5.0
+RECUR_SECONDS = 1.0
 TIDY_SECONDS = 60.0
+FOLD_SECONDS = 1.0
+PROVE_SECONDS = 120.0
+# Counting rows again is never more than this share of the time, however many there are.
+PROVE_SHARE = 0.01
 
 
 class SchedulerProcess:
@@ -52,6 +69,8 @@ class SchedulerProcess:
         self._hours = OpenHours()
         self._leadership: Leadership | None = None
         self._blocked: str | None = None
+        self._stopped = threading.Event()
+        self._prove_after = 0.0  # monotonic seconds
         self._rules = TickRules(
             lookahead=config.lookahead,
             slot_grace=config.slot_grace,
@@ -60,6 +79,12 @@ class SchedulerProcess:
             live_allowed=config.live_dialling,
         )
         self._sweep_rules = sweeping.SweepRules(quarantine=config.quarantine)
+        # Leading or not: couriers share the work row by row.
+        # With connections of their own: the tick must never wait for one that a delivery holds.
+        self._courier_engine = engine_for(
+            str(config.database_url), pool_size=4, application_name="outdial-courier"
+        )
+        self._courier = Courier(self._courier_engine, Outside.of(config, vault()))
 
     def run(self, stopped: threading.Event) -> None:
         """Beat until `stopped`, then hand the lease back."""
@@ -70,7 +95,10 @@ class SchedulerProcess:
             (self._leading(self.sweep), SWEEP_SECONDS),
             (self._leading(self.look_up), LOOK_UP_SECONDS),
             (self._leading(self.hint_imports), IMPORT_SECONDS),
+            (self._leading(self.recur), RECUR_SECONDS),
             (self._leading(self.tidy), TIDY_SECONDS),
+            (self._leading(self.fold), FOLD_SECONDS),
+            (self._leading(self.prove), PROVE_SECONDS),
         ):
             clock.add_job(
                 self._guarded(job),
@@ -81,7 +109,9 @@ class SchedulerProcess:
                 misfire_grace_time=None,
             )
         clock.start()
+        self._courier.start()
         stopped.wait()
+        self._stopped.set()
         clock.shutdown(wait=True)
         self._leave()
 
@@ -153,9 +183,38 @@ class SchedulerProcess:
         for import_id in waiting:
             self._hints.send(hints.IMPORT, import_id)
 
+    def recur(self) -> None:
+        """Note which recurring campaigns are due, and tell the workers that read their lists."""
+        with transaction(self._engine) as session:
+            recurring.note_due_firings(session, database_now(session))
+        with transaction(self._engine) as session:
+            waiting = recurrences.firings_to_hint(session, database_now(session))
+        for firing_id in waiting:
+            self._hints.send(hints.FIRE, firing_id)
+
     def tidy(self) -> None:
         """What nobody waits for."""
+        with transaction(self._engine) as session:
+            recurrences.forget_past_appointments(session, database_now(session))
         sweeping.forget_dead_processes(self._engine)
+        forget_old_deliveries(self._engine, timedelta(days=self._config.webhook_keep_days))
+        tallying.forget_old_minutes(self._engine)
+        with transaction(self._engine) as session:
+            signing_in.forget_ended_sessions(session, database_now(session))
+        with transaction(self._engine) as session:
+            idempotency.sweep_requests(session, database_now(session))
+
+    def fold(self) -> None:
+        """What was counted since the last second becomes part of the totals."""
+        tallying.fold(self._engine)
+
+    def prove(self) -> None:
+        """The counters of one more campaign against its rows."""
+        began = time.monotonic()
+        if began < self._prove_after:
+            return
+        tallying.prove_next(self._engine, self._stopped.is_set)
+        self._prove_after = began + (time.monotonic() - began) / PROVE_SHARE
 
     def _leading(self, job: Callable[[], None]) -> Callable[[], None]:
         def only_as_leader() -> None:
@@ -184,6 +243,8 @@ class SchedulerProcess:
                     dispatch.give_up_lease(session, self._leadership.holder, self._leadership.term)
             except SQLAlchemyError as error:
                 log.warning("the lease could not be given up: %s", type(error).__name__)
+        self._courier.close()  # after the lease: a slow endpoint must not keep others waiting
+        self._courier_engine.dispose()
         self._engine.dispose()
 
 

@@ -23,3 +23,9 @@ def recall(attempt_ids: list[int]) -> None:
 def import_file(import_id: int) -> None:
     """A file waits to be imported."""
     import_process().run(import_id)
+
+
+@shared_task(name=hints.FIRE)  # type: ignore[untyped-decorator]
+def fire_recurrence(firing_id: int) -> None:
+    """A recurring campaign is due."""
+    import_process().fire(firing_id)

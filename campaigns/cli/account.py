@@ -1,19 +1,24 @@
-"""`outdial account ...`: add, list, pause, resume."""
+"""`outdial account ...`: add, list, change, check, pause, resume, off, caller ids."""
 
 from typing import Annotated
 
 import typer
 
-from campaigns import campaigning, operating, reporting
+from campaigns import operating, reporting
+from campaigns.access import CLI
+from campaigns.campaigning import account_named
 from campaigns.cli import context
 from campaigns.cli.output import Command, JsonOption, say, show_json, show_table
-from campaigns.db import database_now
-from campaigns.provisioning import NewAccount, add_account
+from campaigns.config import settings
+from campaigns.db import database_now, transaction
+from campaigns.operating import AccountChange
+from campaigns.provisioning import NewAccount
 from campaigns.vault import vault
 
 app = typer.Typer(help="Accounts: with whom calls are placed.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The account's name.")]
+Number = Annotated[str, typer.Argument(help="Written like +15550100123.")]
 
 
 @app.command(cls=Command)
@@ -68,7 +73,8 @@ def add(
         pacing_group=pacing_group,
     )
     with context.open_session() as session:
-        account = add_account(session, new, vault())
+        now, hosts = database_now(session), settings().provider_hosts
+        account = operating.add_account(session, new, vault(), CLI, now, hosts=hosts)
         account_id = account.id
         found = reporting.list_accounts(session)
     if as_json:
@@ -102,7 +108,8 @@ def pause(
 ) -> None:
     """Place no more calls through an account; what rings or is answered goes on."""
     with context.open_session() as session:
-        recall = operating.pause_account_named(session, name, why, database_now(session))
+        now = database_now(session)
+        recall = operating.pause_account_named(session, name, why, now, actor=CLI)
     context.send_recall(recall)
     _tell(name, "paused", as_json)
 
@@ -111,8 +118,97 @@ def pause(
 def resume(name: Name, as_json: JsonOption = False) -> None:
     """Let an account dial again, after what had paused it was put right."""
     with context.open_session() as session:
-        campaigning.resume_account(session, name, database_now(session))
+        operating.resume_account(session, name, CLI, database_now(session))
     _tell(name, "active", as_json)
+
+
+@app.command(cls=Command)
+def off(
+    name: Name,
+    why: Annotated[str, typer.Option(help="The reason, for the log.")] = "by request",
+    as_json: JsonOption = False,
+) -> None:
+    """Take an account out of use; what rings or is answered goes on."""
+    with context.open_session() as session:
+        now = database_now(session)
+        recall = operating.switch_account_off_named(session, name, why, CLI, now)
+    context.send_recall(recall)
+    _tell(name, "off", as_json)
+
+
+@app.command(cls=Command)
+def change(
+    name: Name,
+    base_url: Annotated[str | None, typer.Option(help="https://YOURSPACE.signalwire.com")] = None,
+    project_id: Annotated[str | None, typer.Option(help="The provider's project id.")] = None,
+    api_token: Annotated[
+        str | None,
+        typer.Option(envvar="OUTDIAL_ACCOUNT_TOKEN", help="A new one; kept encrypted."),
+    ] = None,
+    signing_key: Annotated[
+        str | None, typer.Option(envvar="OUTDIAL_ACCOUNT_SIGNING_KEY", help="Checks webhooks.")
+    ] = None,
+    cps: Annotated[
+        float | None, typer.Option(min=0.001, max=1000, help="Calls per second.")
+    ] = None,
+    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Calls alive at once.")] = None,
+    max_waiting: Annotated[
+        int | None, typer.Option(min=1, help="Given out, not yet ringing.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change what is given; what dials follows within seconds."""
+    wanted = AccountChange(
+        base_url=base_url,
+        project_id=project_id,
+        api_token=api_token,
+        signing_key=signing_key,
+        cps=cps,
+        max_concurrent=max_concurrent,
+        max_waiting=max_waiting,
+    )
+    with context.open_session() as session:
+        now, hosts = database_now(session), settings().provider_hosts
+        account_id = account_named(session, name).id
+        operating.change_account(session, account_id, wanted, vault(), CLI, now, hosts=hosts)
+        found = next(one for one in reporting.list_accounts(session) if one.id == account_id)
+    if as_json:
+        show_json(found)
+    else:
+        say(f"The account {name} was changed.")
+
+
+@app.command("add-caller-id", cls=Command)
+def add_caller_id(name: Name, number: Number) -> None:
+    """Give an account one more number to present."""
+    with context.open_session() as session:
+        account_id = account_named(session, name).id
+        operating.add_caller_id(session, account_id, number, CLI, database_now(session))
+    say(f"{name} may present {number}.")
+
+
+@app.command("remove-caller-id", cls=Command)
+def remove_caller_id(name: Name, number: Number) -> None:
+    """Take a number from an account; one that was ever used stays."""
+    with context.open_session() as session:
+        account_id = account_named(session, name).id
+        operating.remove_caller_id(session, account_id, number, CLI, database_now(session))
+    say(f"{name} presents {number} no more.")
+
+
+@app.command(cls=Command)
+def check(name: Name, as_json: JsonOption = False) -> None:
+    """Ask the provider whether it knows the account's credentials; no call is placed."""
+    with context.open_engine() as engine:
+        with transaction(engine) as session:
+            account_id = account_named(session, name).id
+        found = operating.check_account(engine, account_id, vault())
+    if as_json:
+        show_json({"name": name, "accepted": found.accepted, "sentence": found.sentence})
+    else:
+        say(found.sentence)
+    if not found.accepted:
+        raise typer.Exit(1)
 
 
 def _tell(name: str, status: str, as_json: bool) -> None:

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from campaigns import campaigning, exporting, reporting
+from campaigns import changing, exporting, operating, reporting
+from campaigns.access import CLI
+from campaigns.changing import PaceChange, RedialRequest
 from campaigns.cli import context
 from campaigns.cli.output import Command, JsonOption, json_option, say, show_json, show_table
 from campaigns.cli.report import show_counts, show_report
@@ -48,6 +50,9 @@ def create(
     windows: Annotated[
         str, typer.Option(help='Calling hours, local: "mon-fri 09:00-17:30".')
     ] = "always",
+    holidays: Annotated[
+        str | None, typer.Option(help='No calls then: "US", "US-CA", "US-CA 2026-12-24".')
+    ] = None,
     rule_set: Annotated[str | None, typer.Option(help="Calling rules.")] = None,
     caller_id: Annotated[str | None, typer.Option(help="Number to show.")] = None,
     starts_at: Annotated[str | None, typer.Option(help="ISO 8601 with offset.")] = None,
@@ -77,6 +82,7 @@ def create(
         "deadline": deadline,
         "date_format": date_format,
         "windows": windows,
+        "holidays": holidays,
         "rule_set": rule_set,
         "caller_id": caller_id,
         "starts_at": starts_at,
@@ -90,7 +96,9 @@ def create(
     }
     draft = CampaignDraft.read({key: value for key, value in given.items() if value is not None})
     with context.open_session() as session:
-        created = campaigning.create_campaign(session, draft.as_new_campaign())
+        created = operating.create_campaign(
+            session, draft.as_new_campaign(), CLI, database_now(session)
+        )
         view = reporting.campaign_view(session, created.id)
     _tell(view, "was created as a draft. Import recipients into it, then start it", as_json)
 
@@ -118,7 +126,7 @@ def list_(
 def start(campaign_id: Id, as_json: JsonOption = False) -> None:
     """Start a draft now, or at its start time when that lies ahead."""
     with context.open_session() as session:
-        campaign = campaigning.start_campaign(session, campaign_id, database_now(session))
+        campaign = changing.start(session, campaign_id, CLI, database_now(session))
         session.flush()
         view = reporting.campaign_view(session, campaign.id)
     _tell(view, f"is {view.status}", as_json)
@@ -129,7 +137,7 @@ def pause(campaign_id: Id, why: Why = "by request", as_json: JsonOption = False)
     """Dial nobody any more; calls that ring may ring."""
     with context.open_session() as session:
         now = database_now(session)
-        recall = campaigning.pause_campaign(session, campaign_id, now, why)
+        recall = changing.pause(session, campaign_id, CLI, now, why)
         view = reporting.campaign_view(session, campaign_id)
     context.send_recall(recall)
     _tell(view, "is paused", as_json)
@@ -139,7 +147,7 @@ def pause(campaign_id: Id, why: Why = "by request", as_json: JsonOption = False)
 def resume(campaign_id: Id, as_json: JsonOption = False) -> None:
     """Go on with a paused campaign."""
     with context.open_session() as session:
-        campaigning.resume_campaign(session, campaign_id, database_now(session))
+        changing.resume(session, campaign_id, CLI, database_now(session))
         session.flush()
         view = reporting.campaign_view(session, campaign_id)
     _tell(view, "is running", as_json)
@@ -150,11 +158,70 @@ def stop(campaign_id: Id, why: Why = "by request", as_json: JsonOption = False) 
     """Stop for good; every call that nobody has answered is taken back."""
     with context.open_session() as session:
         now = database_now(session)
-        recall = campaigning.stop_campaign(session, campaign_id, now, why)
+        recall = changing.stop(session, campaign_id, CLI, now, why)
         session.flush()
         view = reporting.campaign_view(session, campaign_id)
     context.send_recall(recall)
     _tell(view, "is stopped", as_json)
+
+
+@app.command(cls=Command)
+def pace(
+    campaign_id: Id,
+    cps: Annotated[
+        float | None, typer.Argument(help="Calls per second, at most; none: as the account.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change how fast a campaign calls; it holds within a second, without a restart."""
+    if cps is not None and not 0 < cps <= 1000:
+        raise InvalidInput("The pace is a number above 0. Nothing was changed.")
+    with context.open_session() as session:
+        change = PaceChange(max_cps=cps)
+        changing.change_pace(session, campaign_id, change, CLI, database_now(session))
+        view = reporting.campaign_view(session, campaign_id)
+    told = f"{view.max_cps:g} calls per second" if view.max_cps else "its account's own pace"
+    _tell(view, f"calls at {told} from now on", as_json)
+
+
+@app.command(cls=Command)
+def clone(
+    campaign_id: Id,
+    name: Annotated[str | None, typer.Option(help="Of the copy.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a new draft with the same settings and texts, and nobody in it."""
+    with context.open_session() as session:
+        copy = changing.clone_campaign(session, campaign_id, CLI, database_now(session), name)
+        view = reporting.campaign_view(session, copy.id)
+    _tell(
+        view,
+        f"is a copy of campaign {campaign_id}. Import recipients into it, then start it",
+        as_json,
+    )
+
+
+@app.command(cls=Command)
+def redial(
+    campaign_id: Id,
+    name: Annotated[str | None, typer.Option(help="Of the new campaign.")] = None,
+    unknown: Annotated[
+        bool, typer.Option(help="Also those who may have been called; they may be called twice.")
+    ] = False,
+    waiting: Annotated[
+        bool, typer.Option(help="Also those who waited when it was stopped.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a new draft with those who were not reached, each of them once."""
+    wanted = RedialRequest(
+        name=(name or "")[:200] or None, include_unknown=unknown, include_waiting=waiting
+    )
+    with context.open_session() as session:
+        now = database_now(session)
+        done = changing.redial_unreached(session, campaign_id, wanted, CLI, now)
+        view = reporting.campaign_view(session, done.campaign.id)
+    _tell(view, f"has {done.people:,} people of campaign {campaign_id} in it. Start it", as_json)
 
 
 @app.command(cls=Command)

@@ -1,4 +1,7 @@
-"""`outdial import FILE --campaign ID`: a list of recipients into a campaign, in the foreground."""
+"""`outdial import FILE --campaign ID`: a list of recipients into a campaign, in the foreground.
+
+`outdial imports ...` looks at imports, also at those of the browser, and takes them back.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,20 +14,23 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from sqlalchemy import Engine
 
 from campaigns import importing
-from campaigns.campaigning import campaign_by_id
 from campaigns.cli import context
 from campaigns.cli.output import Command, JsonOption, complain, say, show_json, show_table
-from campaigns.db import transaction
+from campaigns.config import settings
+from campaigns.db import database_now, transaction
 from campaigns.drafting import options_for_campaign
-from campaigns.importing import ImportOptions, Preview, Summary
+from campaigns.importing import Examination, ImportOptions, Summary
 from campaigns.importing.progress import Progress as ImportProgress
 
 app = typer.Typer()
+imports_app = typer.Typer(no_args_is_help=True, help="Look at imports, and take them back.")
+
+ImportId = Annotated[int, typer.Argument(min=1, help="The import's number.")]
 
 
 @app.command("import", cls=Command)
 def import_(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV file.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV or XLSX file.")],
     campaign: Annotated[int, typer.Option(min=1, help="The campaign's number.")],
     phone_column: Annotated[
         list[str] | None, typer.Option(help="A column to call; repeat it in calling order.")
@@ -40,16 +46,22 @@ def import_(
     default_country: Annotated[
         str | None, typer.Option(help="ISO 3166, of numbers without a country code.")
     ] = None,
-    delimiter: Annotated[str | None, typer.Option(help="Comma, semicolon or tab.")] = None,
-    preview: Annotated[
-        bool, typer.Option("--preview", help="Show what would be imported; store nothing.")
+    delimiter: Annotated[str | None, typer.Option(help="Comma, semicolon, tab or pipe.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="UTF-8, UTF-16 or Windows-1252.")] = None,
+    header: Annotated[
+        bool | None, typer.Option(help="Whether the first row holds column names.")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook.")] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", "--preview", help="Show what would be imported; store nothing."),
     ] = False,
     rejects: Annotated[
         Path | None, typer.Option(help="Write the rows that were not imported to this file.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import recipients. What is not said about the columns is guessed; see --preview.
+    """Import recipients. What is not said about the columns is guessed; see --dry-run.
 
     Exit code 1 when the file as a whole was not imported.
     """
@@ -62,11 +74,14 @@ def import_(
         date_format=date_format,
         appointment_zone=appointment_zone,
         default_country=default_country,
-        delimiter="\t" if delimiter in ("tab", "\\t") else delimiter,
+        delimiter="\t" if delimiter == "\\t" else delimiter,
+        encoding=encoding,
+        header=header,
+        sheet=sheet,
     )
     with context.open_engine() as engine:
-        if preview:
-            _preview(engine, file, campaign, options, as_json)
+        if dry_run:
+            _dry_run(engine, file, campaign, options, as_json)
             return
         summary, already = _import(engine, file, campaign, options, quiet=as_json)
         if rejects is not None and summary.rows_rejected:
@@ -92,36 +107,63 @@ def _import(
         return importing.run(engine, import_id, file, show), registered.already
 
 
-def _preview(
+def _dry_run(
     engine: Engine, file: Path, campaign_id: int, options: ImportOptions, as_json: bool
 ) -> None:
     with transaction(engine) as session:
-        campaign = campaign_by_id(session, campaign_id)
         options = options_for_campaign(session, campaign_id, options)
-        country, reminder = campaign.default_country, campaign.kind == "reminder"
-    found = importing.preview(file, options, default_country=country, reminder=reminder)
+        found = importing.examine_for_campaign(
+            session, campaign_id, file, options, database_now(session)
+        )
     if as_json:
         show_json(found)
     else:
-        _show_preview(found)
+        _show_examination(found)
     if found.problem:
         raise typer.Exit(1)
 
 
-def _show_preview(found: Preview) -> None:
-    say(f"Encoding {found.encoding}, columns separated by {found.delimiter!r}.")
-    show_table(found.headers, found.rows, "There are no rows.")
-    if found.mapping is not None:
-        say("")
-        meanings = [
-            (name.replace("_", " "), ", ".join(value) if isinstance(value, tuple) else value)
-            for name, value in found.mapping.as_json().items()
-            if name not in ("headers", "fields") and value
-        ]
-        show_table(("what", "column or value"), meanings, "")
-        say("Variables: " + ", ".join(f"{{{name}}}" for name in found.mapping.fields))
+def _show_examination(found: Examination) -> None:
+    say(_form_of(found))
+    for note in found.notes:
+        say(note)
+    show_table(
+        ("column", "meaning", "placeholder", "why"),
+        [
+            (c.header, f"{c.meaning} {c.place or ''}".strip(), f"{{{c.field}}}", c.reason)
+            for c in found.columns
+        ],
+        "There are no columns.",
+    )
+    say("")
+    show_table(
+        ("line", "numbers", "name", "appointment", "repaired", "rejected"),
+        [
+            (
+                row.line,
+                ", ".join(row.numbers),
+                row.name,
+                row.appointment_at,
+                ", ".join(repair.kind for repair in row.repairs),
+                row.reject_detail,
+            )
+            for row in found.rows
+        ],
+        "There are no rows.",
+    )
+    say(f"{found.sampled_good:,} of the first {found.sampled_rows:,} rows are good.")
+    for candidate in found.date_candidates if found.dates_ambiguous else ():
+        say(f"As {candidate.format}, {candidate.example} is {candidate.reading}.")
     if found.problem:
         complain(found.problem)
+
+
+def _form_of(found: Examination) -> str:
+    if found.format == "xlsx":
+        others = [sheet for sheet in found.sheets if sheet != found.sheet]
+        more = f" (others: {', '.join(others)})" if others else ""
+        return f"A workbook, sheet {found.sheet!r}{more}."
+    return f"Encoding {found.encoding}, columns separated by {found.delimiter!r}."
 
 
 @contextmanager
@@ -170,3 +212,77 @@ def _tell(summary: Summary, already: bool, as_json: bool) -> None:
         complain(summary.sentence)
         return
     say(f"{'This file was imported before. ' if already else ''}{summary.sentence}")
+    _show_repairs(summary)
+
+
+def _show_repairs(summary: Summary) -> None:
+    for kind, count in summary.repairs.items():
+        say(f"Repaired: {count:,} {importing.REPAIR_WORDS.get(kind, kind)}.")
+
+
+@imports_app.command("list", cls=Command)
+def list_(
+    campaign: Annotated[int | None, typer.Option(min=1, help="Only this campaign's.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """Imports, the latest first."""
+    with context.open_session() as session:
+        found = importing.list_imports(session, None, limit, campaign)
+        told = [importing.summary_of(row) for row in found]
+    if as_json:
+        show_json(told)
+        return
+    show_table(
+        ("import", "campaign", "file", "status", "what happened"),
+        [
+            (row.id, row.campaign_id, row.file_name, row.status, summary.sentence)
+            for row, summary in zip(found, told, strict=True)
+        ],
+        "Nothing was imported yet. `outdial import FILE --campaign ID` imports a list.",
+    )
+
+
+@imports_app.command(cls=Command)
+def show(import_id: ImportId, as_json: JsonOption = False) -> None:
+    """How an import ended, and examples of what was repaired."""
+    with context.open_session() as session:
+        summary = importing.summarise(session, import_id)
+        examples = importing.repairs_of(session, import_id)
+    if as_json:
+        show_json({"import": summary, "sentence": summary.sentence, "repairs": examples})
+        return
+    say(summary.sentence)
+    _show_repairs(summary)
+    if examples:
+        rows = [(one.line, one.kind.replace("_", " "), one.before, one.after) for one in examples]
+        show_table(("line", "repair", "before", "after"), rows, "")
+
+
+@imports_app.command(cls=Command)
+def undo(import_id: ImportId, as_json: JsonOption = False) -> None:
+    """Remove everybody whom an import brought, as long as nobody of them was called."""
+    with context.open_session() as session:
+        summary = importing.undo(session, import_id, database_now(session))
+    _tell(summary, already=False, as_json=as_json)
+
+
+@imports_app.command(cls=Command)
+def discard(import_id: ImportId, as_json: JsonOption = False) -> None:
+    """Forget a file that was handed in and not imported."""
+    with context.open_session() as session:
+        summary = importing.discard(session, import_id, settings().data_dir)
+    _tell(summary, already=False, as_json=as_json)
+
+
+@imports_app.command(cls=Command)
+def rejects(
+    import_id: ImportId,
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to write them, as CSV.")],
+) -> None:
+    """Write the rows that were not imported to a file, each with its reason."""
+    with context.open_engine() as engine:
+        _write_rejects(engine, import_id, file)
+
+
+app.add_typer(imports_app, name="imports")

@@ -6,6 +6,7 @@ import typer
 
 from campaigns.cli import (
     account,
+    audio,
     campaign,
     demo,
     doctor,
@@ -14,8 +15,11 @@ from campaigns.cli import (
     optout,
     processes,
     recipient,
+    recurrence,
     switch,
     test_call,
+    user,
+    webhook,
 )
 from campaigns.cli.output import Command, complain
 from campaigns.errors import OutdialError
@@ -40,9 +44,13 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(importing.app)
 app.add_typer(recipient.app, name="recipient")
 app.add_typer(optout.app, name="optout")
+app.add_typer(audio.app, name="audio")
+app.add_typer(recurrence.app, name="recurrence")
 app.add_typer(account.app, name="account")
+app.add_typer(user.app, name="user")
 app.add_typer(keys.app, name="key")
 app.add_typer(switch.app, name="switch")
+app.add_typer(webhook.app, name="webhook")
 app.add_typer(test_call.app)
 
 

@@ -10,8 +10,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns import migrations, samples
+from campaigns.cli.output import complain
+from campaigns.cli.user import make_first_admin
 from campaigns.config import Settings, settings
 from campaigns.db import engine_for, transaction
 from campaigns.errors import NotAllowed
@@ -78,6 +81,7 @@ def up(
     ):
         stack = LocalStack(config, urls, supervisor, plan)
         stack.start()
+        make_first_admin(stack.engine, config)
         if sample and simulator:
             _seed(stack, config)
         if stack.port != config.port:
@@ -166,6 +170,8 @@ def run_process(name: str) -> None:
     config = settings()
     command = [sys.executable, "-m", MODULES[name]]
     if config.database_url and config.redis_url:
+        if name == "web":
+            _look_for_first_admin(config.database_url, config)
         os.execv(sys.executable, command)
     with (
         termination_interrupts(),
@@ -173,6 +179,8 @@ def run_process(name: str) -> None:
         Supervisor(config.data_dir, say=_say) as supervisor,
     ):
         _migrate(urls)
+        if name == "web":
+            _look_for_first_admin(urls.database_url, config)
         env: Mapping[str, str] = {
             "OUTDIAL_DATABASE_URL": urls.database_url,
             "OUTDIAL_REDIS_URL": urls.redis_url,
@@ -181,6 +189,19 @@ def run_process(name: str) -> None:
         supervisor.run(lambda: bool(supervisor.exit_codes()))
         code = supervisor.exit_codes().get(name, 0)
     raise typer.Exit(1 if code else 0)
+
+
+def _look_for_first_admin(database_url: str, config: Settings) -> None:
+    engine = engine_for(database_url, pool_size=1)
+    try:
+        make_first_admin(engine, config)
+    except SQLAlchemyError as error:
+        complain(
+            f"Nobody can sign in yet: the database does not answer, or its tables are not up to "
+            f"date ({type(error).__name__}). Start this process again once `outdial migrate` ran."
+        )
+    finally:
+        engine.dispose()
 
 
 def simulator(ctx: typer.Context) -> None:

@@ -13,6 +13,7 @@ _PEOPLE = {
     "expired": "too late",
     "blocked": "opted out",
     "review": "to review",
+    "removed": "removed",
 }
 
 

@@ -20,11 +20,14 @@ from campaigns.compliance.windows import (
 from campaigns.compliance.zones import zone_named
 
 LOOKS_AHEAD = timedelta(days=15)  # twice round the week, and a day for zones and clock changes
+LOOKS_PAST_HOLIDAYS = 26  # times as far: a window on Fridays alone may meet a row of holidays
 OPEN_AT_MOST = timedelta(days=8)
 
 _SPAN_DAYS = LOOKS_AHEAD.days + 2
 _WEEK_SECONDS = 7 * 86400
 _EPOCH_WEEKDAY_SECONDS = 3 * 86400  # 1970-01-01 was a Thursday
+_EPOCH = date(1970, 1, 1).toordinal()
+_DAY_SECONDS = 86400
 _SAMPLE_SECONDS = 6 * 3600  # no zone changes its offset twice in a quarter of a day
 
 
@@ -37,7 +40,10 @@ def allowed(windows: Sequence[WeeklyWindows], zones: Sequence[str], at: datetime
     if not windows or not zones:
         return False
     week = common_week(tuple(windows))
-    return all(_inside(week, at.astimezone(zone_named(zone))) for zone in zones)
+    walls = [at.astimezone(zone_named(zone)) for zone in zones]
+    if any(one.closed_on(wall.date()) for one in windows for wall in walls):
+        return False
+    return all(_inside(week, wall) for wall in walls)
 
 
 def open_until(
@@ -56,11 +62,19 @@ def open_until(
 def next_allowed(
     windows: Sequence[WeeklyWindows], zones: Sequence[str], at: datetime
 ) -> datetime | None:
-    """The first allowed instant that is not before `at`; None when there is none in 15 days."""
-    for start, end in _open_spans(windows, zones, at):
-        if end > at:
-            found = max(start, at.astimezone(UTC))
-            return found if found <= at + LOOKS_AHEAD else None
+    """The first allowed instant that is not before `at`; None when there is none in 15 days.
+
+    With holidays it is looked for in more than a year: they may close a place for weeks.
+    """
+    has_holidays = any(one.holidays is not None for one in windows)
+    for step in range(LOOKS_PAST_HOLIDAYS if has_holidays else 1):
+        start_at = at + step * LOOKS_AHEAD
+        for start, end in _open_spans(windows, zones, start_at):
+            if end > start_at:
+                found = max(start, start_at.astimezone(UTC))
+                if found <= start_at + LOOKS_AHEAD:
+                    return found
+                break
     return None
 
 
@@ -89,22 +103,40 @@ def _open_spans_from(
     windows: tuple[WeeklyWindows, ...], zones: tuple[str, ...], day: date
 ) -> tuple[tuple[datetime, datetime], ...]:
     week = common_week(windows)
-    shared = _open_in(week, zones[0], day)
+    with_holidays = tuple(one for one in windows if one.holidays is not None)
+    shared = _open_in(week, with_holidays, zones[0], day)
     for zone in zones[1:]:
-        shared = intersect(shared, _open_in(week, zone, day))
+        shared = intersect(shared, _open_in(week, with_holidays, zone, day))
     return tuple(
         (datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
         for start, end in shared
     )
 
 
-def _open_in(week: tuple[Span, ...], zone: str, day: date) -> list[Span]:
+def _open_in(
+    week: tuple[Span, ...], with_holidays: tuple[WeeklyWindows, ...], zone: str, day: date
+) -> list[Span]:
     """The spans of instants (seconds since 1970) whose wall clock in `zone` is inside `week`."""
-    return merge(
-        span
-        for start, end, offset in _stretches(zone, day)
-        for span in _within(week, start, end, offset)
-    )
+    spans: list[Span] = []
+    for start, end, offset in _stretches(zone, day):
+        inside = list(_within(week, start, end, offset))
+        if with_holidays:
+            inside = intersect(inside, _working_days(with_holidays, start, end, offset))
+        spans += inside
+    return merge(spans)
+
+
+def _working_days(
+    with_holidays: tuple[WeeklyWindows, ...], start: int, end: int, offset: int
+) -> list[Span]:
+    """The local days between two instants that are nobody's holiday, cut to those instants."""
+    spans = []
+    for number in range((start + offset) // _DAY_SECONDS, (end - 1 + offset) // _DAY_SECONDS + 1):
+        local = date.fromordinal(_EPOCH + number)
+        if not any(one.closed_on(local) for one in with_holidays):
+            midnight = number * _DAY_SECONDS - offset
+            spans.append((max(start, midnight), min(end, midnight + _DAY_SECONDS)))
+    return spans
 
 
 def _within(week: tuple[Span, ...], start: int, end: int, offset: int) -> Iterator[Span]:

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import lru_cache
-from typing import Self
+from typing import Any, Self
 
+from campaigns.compliance.holidays import Holidays
 from campaigns.errors import InvalidInput
 
 Span = tuple[int, int]  # minutes, the first inside and the second outside
@@ -19,6 +21,8 @@ _GROUPS = {"daily": range(7), "weekdays": range(5), "weekend": range(5, 7)}
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _LONGEST_TEXT = 1000
 _MOST_PER_DAY = 12
+_HOLIDAYS = "holidays"  # beside the days in the table of windows
+_CLOSED = re.compile(r"\bclosed\b", re.IGNORECASE)
 _HOW = 'Write for example "mon-fri 09:00-17:30, sat 10:00-14:00", "daily 08:00-20:00" or "always".'
 
 
@@ -26,21 +30,27 @@ _HOW = 'Write for example "mon-fri 09:00-17:30, sat 10:00-14:00", "daily 08:00-2
 class WeeklyWindows:
     """Seven days from Monday, each with its windows in minutes since that day's midnight.
 
-    A window that runs past midnight ends above 1440 and belongs to the day on which it opens.
+    A window that runs past midnight ends above 1440 and belongs to the day on which it opens. On
+    `holidays` nothing is open, not even the end of a window that opened the evening before.
     """
 
     days: tuple[tuple[Span, ...], ...]
+    holidays: Holidays | None = None
 
     @classmethod
     def parse(cls, value: object) -> Self:
         """Windows from a short text or from `{"mon": [["08:00", "20:00"]], ...}`.
 
-        A window whose end is not after its start lasts until the next day. Raises `InvalidInput`.
+        A window whose end is not after its start lasts until the next day. Holidays stand in the
+        table under `holidays`, and in a text behind "closed": "daily 09:00-17:00, closed on US-CA
+        holidays, 2026-12-24". Raises `InvalidInput`.
         """
+        holidays: object = None
         if isinstance(value, str):
-            pairs = _read_text(value)
+            week, *closed = _CLOSED.split(value, maxsplit=1)
+            pairs, holidays = _read_text(week.strip(" ,;")), closed[0] if closed else None
         elif isinstance(value, dict):
-            pairs = _read_days(value)
+            pairs, holidays = _read_days(value), value.get(_HOLIDAYS)
         else:
             raise InvalidInput(f"Calling windows must be a text or a table of days. {_HOW}")
         found: list[set[Span]] = [set() for _ in DAYS]
@@ -50,21 +60,36 @@ class WeeklyWindows:
             raise InvalidInput(f"These calling windows never open. {_HOW}")
         if max(map(len, found)) > _MOST_PER_DAY:
             raise InvalidInput(f"A day can have at most {_MOST_PER_DAY} calling windows.")
-        return cls(tuple(tuple(sorted(spans)) for spans in found))
+        days = tuple(tuple(sorted(spans)) for spans in found)
+        return cls(days, None if holidays is None else Holidays.parse(holidays))
 
-    def serialise(self) -> dict[str, list[list[str]]]:
+    def with_holidays(self, value: object) -> Self:
+        """The same windows closed on these holidays, whatever they were closed on before.
+
+        `value` is what `Holidays.parse` takes; None for no holidays. Raises `InvalidInput`.
+        """
+        return replace(self, holidays=None if value is None else Holidays.parse(value))
+
+    def serialise(self) -> dict[str, Any]:
         """The JSON form that `parse` reads back to an equal value; closed days are left out."""
-        return {
+        week: dict[str, Any] = {
             name: [[_clock(start), _clock(end)] for start, end in spans]
             for name, spans in zip(DAYS, self.days, strict=True)
             if spans
         }
+        return week if self.holidays is None else week | {_HOLIDAYS: self.holidays.serialise()}
 
     def __str__(self) -> str:
         """The short text that `parse` reads back to an equal value."""
         if all(spans == ((0, DAY),) for spans in self.days):
-            return "always"
-        return ", ".join(f"{name} {_times(spans)}" for name, spans in self._runs())
+            week = "always"
+        else:
+            week = ", ".join(f"{name} {_times(spans)}" for name, spans in self._runs())
+        return week if self.holidays is None else f"{week}, closed on {self.holidays}"
+
+    def closed_on(self, day: date) -> bool:
+        """Whether this day is a holiday."""
+        return self.holidays is not None and self.holidays.fall_on(day)
 
     def _runs(self) -> Iterator[tuple[str, tuple[Span, ...]]]:
         """Runs of open days with the same windows, each as "mon-fri" or "sat"."""
@@ -123,6 +148,8 @@ def _week(windows: WeeklyWindows) -> list[Span]:
 
 def _read_days(table: dict[object, object]) -> Iterator[tuple[int, Span]]:
     for name, windows in table.items():
+        if name == _HOLIDAYS:
+            continue
         if not isinstance(name, str) or not isinstance(windows, list | tuple):
             raise InvalidInput(f"Each day needs a list of windows. {_HOW}")
         for window in windows:

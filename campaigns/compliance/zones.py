@@ -25,6 +25,11 @@ def zone_named(name: str) -> ZoneInfo:
         return ZoneInfo.from_file(data, key=canonical)
 
 
+def zone_names() -> list[str]:
+    """Every name that `zone_named` knows, for people to choose from."""
+    return sorted(_names().values())
+
+
 @lru_cache(maxsize=1)
 def _names() -> dict[str, str]:
     """Every usable zone name, by its lower-case form."""

@@ -7,6 +7,23 @@ hours     which zone keys are open now, and until when
 """
 
 from campaigns.dispatcher.hours import OpenHours
-from campaigns.dispatcher.tick import Leadership, TickReport, TickRules, tick, why_blocked
+from campaigns.dispatcher.tick import (
+    PROBE_SECONDS,
+    Leadership,
+    TickReport,
+    TickRules,
+    blocked_by,
+    tick,
+    why_blocked,
+)
 
-__all__ = ["Leadership", "OpenHours", "TickReport", "TickRules", "tick", "why_blocked"]
+__all__ = [
+    "PROBE_SECONDS",
+    "Leadership",
+    "OpenHours",
+    "TickReport",
+    "TickRules",
+    "blocked_by",
+    "tick",
+    "why_blocked",
+]

@@ -125,7 +125,7 @@ class CampaignDesk:
         if not rows:
             return []
         ids = [one.id for one in rows]
-        opted_out = recipients.opted_out_recipients(self._session, ids)
+        opted_out = recipients.opted_out_recipients(self._session, ids, self._now)
         last_calls = recipients.last_calls_to(self._session, [one.number for one in rows])
         today = self._calls_today(ids)
         passed = []

@@ -52,6 +52,6 @@ class OpenHours:
         both, zones, now = self._windows[name], self._zones[key], self._now
         if compliance.allowed(both, zones, now):
             return True, compliance.open_until(both, zones, now) or now
-        return False, compliance.next_allowed(both, zones, now) or datetime.max.replace(
-            tzinfo=now.tzinfo
-        )
+        # None in sight: asked again when what lies beyond the look-ahead has come nearer.
+        later = now + compliance.LOOKS_AHEAD
+        return False, compliance.next_allowed(both, zones, now) or later

@@ -106,11 +106,24 @@ def why_blocked(session: Session, rules: TickRules, now: datetime) -> str | None
     Nobody may pick up a silent phone: without a web process that answers under the public URL,
     whoever is called would hear nothing.
     """
-    if not dispatch.dialing_enabled(session):
-        return "dialling is switched off for the whole installation"
     since = now - timedelta(seconds=rules.heartbeat_limit)
-    if not dispatch.fresh_heartbeats(session, "web", since):
+    probed = now - timedelta(seconds=PROBE_SECONDS)
+    return blocked_by(
+        rules,
+        enabled=dispatch.dialing_enabled(session),
+        web_alive=dispatch.fresh_heartbeats(session, "web", since) > 0,
+        url_answers=dispatch.fresh_heartbeats(session, "public_url", probed) > 0,
+    )
+
+
+def blocked_by(
+    rules: TickRules, *, enabled: bool, web_alive: bool, url_answers: bool
+) -> str | None:
+    """The same from facts that are known; reports ask it with theirs."""
+    if not enabled:
+        return "dialling is switched off for the whole installation"
+    if not web_alive:
         return f"no web process has given a sign of life for {rules.heartbeat_limit:g} seconds"
-    if not dispatch.fresh_heartbeats(session, "public_url", now - timedelta(seconds=PROBE_SECONDS)):
+    if not url_answers:
         return "the public URL does not answer its own probe"
     return None

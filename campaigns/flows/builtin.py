@@ -4,6 +4,9 @@ from campaigns.calls import JSON
 from campaigns.flows.model import CallFlow, Kind, Meaning, VoicemailPolicy
 from campaigns.flows.text import one_line
 
+# A text, an audio, or both in turn, as JSON.
+Said = str | JSON | list[str | JSON]
+
 OPT_OUT_REPLY = "You will not be called again. Goodbye."
 OPT_OUT_KEY = "9"
 
@@ -47,7 +50,7 @@ def reminder_flow(
 
 
 def announcement_flow(
-    text: str,
+    text: Said,
     *,
     organisation: str = "",
     contact: str = "",
@@ -55,7 +58,7 @@ def announcement_flow(
     language: str = "en-US",
     voice: str | None = None,
 ) -> CallFlow:
-    """A text that is read out; 9 opts out. Raises `InvalidInput` for a text that cannot be used."""
+    """What is read out or played; 9 opts out. Raises `InvalidInput` for what cannot be used."""
     return CallFlow.from_json(
         {
             "kind": Kind.ANNOUNCEMENT,
@@ -74,7 +77,7 @@ def _answer(meaning: Meaning, reply: str) -> JSON:
     return {"meaning": meaning, "reply": reply}
 
 
-def _voicemail(text: str | None) -> JSON:
+def _voicemail(text: Said | None) -> JSON:
     if text is None:
         return {"policy": VoicemailPolicy.HANG_UP}
     return {"policy": VoicemailPolicy.LEAVE_MESSAGE, "text": text}

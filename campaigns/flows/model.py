@@ -1,16 +1,26 @@
 """The call flow: a message, keys that mean something, and what to do with a machine.
 
-Flows are provider-neutral; `campaigns.flows.swml` renders them for SignalWire. They are stored as
-JSON and never changed: an edit makes a new version.
+What is heard is a text to be spoken, `{"audio": "<sha-256>"}` for an uploaded audio, or a list of
+both that are heard one after the other. Flows are provider-neutral; `campaigns.flows.swml` renders
+them for SignalWire. They are stored as JSON and never changed: an edit makes a new version.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from campaigns.calls import JSON
 from campaigns.errors import InvalidInput
@@ -18,6 +28,7 @@ from campaigns.flows.text import check_fields, check_template, placeholders
 
 SHORTEST_CALL, LONGEST_CALL = 30, 14_400  # seconds; the upper one is SignalWire's own limit
 KEYS = "0123456789*#"
+MOST_PARTS = 10  # of one speech
 
 
 class Kind(StrEnum):
@@ -58,18 +69,44 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class Audio(_Value):
+    """An uploaded audio, by the SHA-256 of its bytes in hex."""
+
+    audio: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _form(value: Any) -> str:
+    """Which form a speech has; its tag begins with a sign that no field does."""
+    if isinstance(value, list | tuple):
+        return "~parts"
+    return "~audio" if isinstance(value, dict | Audio) else "~text"
+
+
+_Text = Annotated[Template, Tag("~text")]
+_Audio = Annotated[Audio, Tag("~audio")]
+_Part = Annotated[_Text | _Audio, Discriminator(_form)]
+_Parts = Annotated[tuple[_Part, ...], Field(min_length=1, max_length=MOST_PARTS), Tag("~parts")]
+# What is said: a text, an audio, or both in turn.
+Speech = Annotated[_Text | _Audio | _Parts, Discriminator(_form)]
+
+
+def parts_of(speech: str | Audio | tuple[str | Audio, ...]) -> tuple[str | Audio, ...]:
+    """The texts and audios of a speech, in the order in which they are heard."""
+    return speech if isinstance(speech, tuple) else (speech,)
+
+
 class Answer(_Value):
     """One key: what it means, and what is said once that is safely recorded."""
 
     meaning: Meaning
-    reply: Template
+    reply: Speech
 
 
 class Voicemail(_Value):
     """What to do when a machine answers; `text` belongs to leaving a message only."""
 
     policy: VoicemailPolicy = VoicemailPolicy.HANG_UP
-    text: Template | None = None
+    text: Speech | None = None
 
     @model_validator(mode="after")
     def _text_goes_with_message(self) -> Self:
@@ -90,19 +127,19 @@ class CallFlow(_Value):
     """
 
     kind: Kind
-    message: Template
-    prompt: Template | None = None
+    message: Speech
+    prompt: Speech | None = None
     answers: Mapping[str, Answer] = Field(default_factory=dict)
     voicemail: Voicemail = Voicemail()
     voice: Annotated[str, Field(pattern=r"^[A-Za-z0-9 ._:-]{1,100}$")] | None = None
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")] = "en-US"
     max_duration: Annotated[int, Field(ge=SHORTEST_CALL, le=LONGEST_CALL)] = 300
-    not_understood: Template = "Sorry, I did not understand."
-    please_wait: Template = "One moment, please."
-    not_recorded: Template = (
+    not_understood: Speech = "Sorry, I did not understand."
+    please_wait: Speech = "One moment, please."
+    not_recorded: Speech = (
         "We are sorry, your choice could not be recorded. Please contact us directly. Goodbye."
     )
-    goodbye: Template = "Goodbye."
+    goodbye: Speech = "Goodbye."
 
     @model_validator(mode="after")
     def _keys_and_prompt_go_together(self) -> Self:
@@ -131,13 +168,23 @@ class CallFlow(_Value):
         """The flow as JSON-ready data; `from_json` gives the same flow back."""
         return self.model_dump(mode="json")
 
+    def _parts(self) -> Iterator[str | Audio]:
+        optional = (self.prompt, self.voicemail.text)
+        yield from parts_of(self.message)
+        for speech in (
+            *(speech for speech in optional if speech is not None),
+            *(answer.reply for answer in self.answers.values()),
+            *(self.not_understood, self.please_wait, self.not_recorded, self.goodbye),
+        ):
+            yield from parts_of(speech)
+
     def texts(self) -> Iterator[str]:
         """Every template in the flow."""
-        optional = (self.prompt, self.voicemail.text)
-        yield self.message
-        yield from (text for text in optional if text is not None)
-        yield from (answer.reply for answer in self.answers.values())
-        yield from (self.not_understood, self.please_wait, self.not_recorded, self.goodbye)
+        return (part for part in self._parts() if isinstance(part, str))
+
+    def audio(self) -> list[str]:
+        """The SHA-256 of every audio in the flow, each once."""
+        return list(dict.fromkeys(p.audio for p in self._parts() if isinstance(p, Audio)))
 
     def columns(self) -> list[str]:
         """The columns that the flow's texts name, each once."""
@@ -153,7 +200,8 @@ class CallFlow(_Value):
 def _explained(error: ValidationError) -> str:
     problems = []
     for item in error.errors(include_url=False, include_context=False):
-        place = ".".join(str(part) for part in item["loc"]) or "flow"
+        named = (str(part) for part in item["loc"] if not str(part).startswith("~"))
+        place = ".".join(named) or "flow"
         message = re.sub(r"^Value error, ", "", item["msg"])
         problems.append(f"{place}: {message[:1].lower()}{message[1:].rstrip('.')}")
     return "; ".join(problems)[:1000]

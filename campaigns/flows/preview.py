@@ -4,10 +4,29 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from campaigns.flows.model import CallFlow
+from campaigns.flows.model import Audio, CallFlow, parts_of
 from campaigns.flows.text import fill
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFacts:
+    """An audio as a person knows it: the name of its file and its length in seconds."""
+
+    name: str
+    seconds: float
+
+    def __str__(self) -> str:
+        """What stands for it in a preview."""
+        return f"[audio: {self.name}, {length_in_words(self.seconds)}]"
+
+
+def length_in_words(seconds: float) -> str:
+    """A length as people read it: "12 s", "2 min 5 s"."""
+    whole = max(1, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    return " ".join(f"{n} {unit}" for n, unit in ((minutes, "min"), (rest, "s")) if n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +45,20 @@ class Preview:
     not_recorded: list[str]
 
 
-def preview(flow: CallFlow, fields: Mapping[str, str]) -> Preview:
-    """The flow as one recipient would hear it."""
+def preview(
+    flow: CallFlow, fields: Mapping[str, str], audio: Mapping[str, AudioFacts] | None = None
+) -> Preview:
+    """The flow as one recipient would hear it; `audio` are the facts by SHA-256."""
+    known = audio or {}
 
-    def heard(*templates: str | None) -> list[str]:
-        texts = (fill(template, fields) for template in templates if template is not None)
-        return [sentence for text in texts for sentence in _SENTENCE_END.split(text) if sentence]
+    def sentences(part: str | Audio) -> list[str]:
+        if isinstance(part, Audio):
+            return [str(known.get(part.audio, "[audio that is not there]"))]
+        return [found for found in _SENTENCE_END.split(fill(part, fields)) if found]
+
+    def heard(*speeches: str | Audio | tuple[str | Audio, ...] | None) -> list[str]:
+        parts = (part for speech in speeches if speech is not None for part in parts_of(speech))
+        return [sentence for part in parts for sentence in sentences(part)]
 
     return Preview(
         human=heard(flow.message, flow.prompt),

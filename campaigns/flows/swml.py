@@ -14,6 +14,7 @@ Facts from SignalWire's SWML reference that shape these documents:
 - `switch.variable` is a bare name; an unmatched switch without a default is an error.
 - a condition sees variables as `vars.name`; a bare name that is not set is a script error.
 - whether an HTTP error makes `request_result` "failed" is not said, so the code is looked at too.
+- a sound is `say:...` or an http(s) address; `play` takes one as `url` or several as `urls`.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,11 +23,13 @@ from typing import Any
 
 from campaigns.calls import JSON
 from campaigns.errors import InvalidInput
-from campaigns.flows.model import CallFlow, VoicemailPolicy
+from campaigns.flows.model import Audio, CallFlow, VoicemailPolicy, parts_of
 from campaigns.flows.text import fill
 
 Steps = list[JSON]
 Fields = Mapping[str, str]
+AudioUrl = Callable[[str], str | None]
+Speech = str | Audio | tuple[str | Audio, ...]
 
 ASK_AGAIN = 2  # more times, whether nothing or a wrong key was pressed
 KEY_WAIT = 6.0  # seconds from the end of the prompt to the first key
@@ -55,38 +58,77 @@ _BRACES = str.maketrans("{}", "  ")
 _SECTION_NAMES = {"*": "star", "#": "pound"}
 
 
+def no_audio(_sha256: str) -> None:
+    """For flows without audio."""
+
+
 @dataclass(frozen=True, slots=True)
 class FlowLinks:
     """Where a document sends its callee's choices; all absolute URLs that carry the token.
 
     `key_url` is POSTed to and records a key, `said_url` serves the confirmation of a recorded
-    key, `hook_url` receives what the answering-machine detection found.
+    key, `hook_url` receives what the answering-machine detection found. `audio_url` is where an
+    audio is fetched, by its SHA-256; what it has no address for is left out of the call.
     """
 
     key_url: Callable[[str], str]
     said_url: Callable[[str], str]
     hook_url: str
+    audio_url: AudioUrl = no_audio
+
+
+@dataclass(frozen=True, slots=True)
+class _Speaker:
+    """Makes sounds of what a flow says to one recipient."""
+
+    flow: CallFlow
+    fields: Fields
+    audio_url: AudioUrl
+
+    def sounds(self, *speeches: Speech | None) -> list[str]:
+        parts = (part for speech in speeches if speech is not None for part in parts_of(speech))
+        sounds = (self._sound(part) for part in parts)
+        # Never empty, which would be an error of the document.
+        return [sound for sound in sounds if sound is not None] or ["silence: 0.1"]
+
+    def play(self, speech: Speech) -> JSON:
+        sounds = self.sounds(speech)
+        played: JSON = {"url": sounds[0]} if len(sounds) == 1 else {"urls": sounds}
+        return {"play": {**played, **self.voice()}}
+
+    def voice(self) -> dict[str, Any]:
+        voice = {} if self.flow.voice is None else {"say_voice": self.flow.voice}
+        return {"say_language": self.flow.language, **voice}
+
+    def _sound(self, part: str | Audio) -> str | None:
+        """SWML replaces `${...}` and `%{...}` anywhere, so no brace may remain in a text."""
+        if isinstance(part, Audio):
+            return self.audio_url(part.audio)
+        return f"say:{' '.join(fill(part, self.fields).translate(_BRACES).split())}"
 
 
 def render_opening(flow: CallFlow, fields: Fields, links: FlowLinks) -> JSON:
     """The document a call starts with."""
+    speaker = _Speaker(flow, fields, links.audio_url)
     main: Steps = [
         {"answer": {"max_duration": flow.max_duration}},
         _detect(flow, links),
-        _machine(flow, fields),
+        _machine(flow, speaker),
     ]
     if not flow.answers:
-        return _document([*main, _play(flow, fields, flow.message), _HANG_UP])
-    sections = {section_of(digit): _record(flow, fields, digit, links) for digit in flow.answers}
-    return _document([*main, *_ask(flow, fields)], **sections)
+        return _document([*main, speaker.play(flow.message), _HANG_UP])
+    sections = {section_of(digit): _record(flow, speaker, digit, links) for digit in flow.answers}
+    return _document([*main, *_ask(flow, speaker)], **sections)
 
 
-def render_confirmation(flow: CallFlow, digit: str, fields: Fields) -> JSON:
+def render_confirmation(
+    flow: CallFlow, digit: str, fields: Fields, audio_url: AudioUrl = no_audio
+) -> JSON:
     """What is said once a key is recorded. Raises `InvalidInput` for a key without a meaning."""
     answer = flow.answers.get(digit)
     if answer is None:
         raise InvalidInput(f"The key {digit[:20]!r} means nothing in this call flow.")
-    return _document([_play(flow, fields, answer.reply), _HANG_UP])
+    return _document([_Speaker(flow, fields, audio_url).play(answer.reply), _HANG_UP])
 
 
 def render_hang_up() -> JSON:
@@ -125,10 +167,10 @@ def _detect(flow: CallFlow, links: FlowLinks) -> JSON:
     }
 
 
-def _machine(flow: CallFlow, fields: Fields) -> JSON:
+def _machine(flow: CallFlow, speaker: _Speaker) -> JSON:
     """Only a sure machine is treated as one: an undecided detection is talked to."""
     message = flow.voicemail.text
-    said = [] if message is None else [_play(flow, fields, message)]
+    said = [] if message is None else [speaker.play(message)]
     return {
         "cond": [
             {"when": "vars.detect_result == 'machine'", "then": [*said, _HANG_UP]},
@@ -137,20 +179,20 @@ def _machine(flow: CallFlow, fields: Fields) -> JSON:
     }
 
 
-def _ask(flow: CallFlow, fields: Fields) -> Steps:
+def _ask(flow: CallFlow, speaker: _Speaker) -> Steps:
     """Message and prompt, again when nothing useful was pressed, then goodbye."""
     wrong_key = {
         "when": "vars.prompt_result != 'no_input'",
-        "then": [_play(flow, fields, flow.not_understood)],
+        "then": [speaker.play(flow.not_understood)],
     }
     return [
         {"label": "ask"},
         {
             "prompt": {
-                "play": [_say(fields, flow.message), _say(fields, flow.prompt or "")],
+                "play": speaker.sounds(flow.message, flow.prompt),
                 "max_digits": 1,
                 "initial_timeout": KEY_WAIT,
-                **_voice(flow),
+                **speaker.voice(),
             }
         },
         {
@@ -163,23 +205,23 @@ def _ask(flow: CallFlow, fields: Fields) -> Steps:
             }
         },
         {"goto": {"label": "ask", "max": ASK_AGAIN}},
-        _play(flow, fields, flow.goodbye),
+        speaker.play(flow.goodbye),
         _HANG_UP,
     ]
 
 
-def _record(flow: CallFlow, fields: Fields, digit: str, links: FlowLinks) -> Steps:
+def _record(flow: CallFlow, speaker: _Speaker, digit: str, links: FlowLinks) -> Steps:
     """Report a key until we say that it is recorded; only then is it confirmed."""
     label = f"record_{section_of(digit)}"
     steps: Steps = [{"set": {"digit": digit}}, {"label": label}]
     for tries, wait in enumerate(WAITS, start=1):
         steps += [*_report(digit, links), {"sleep": {"duration": wait}}]
         if tries == WAIT_IS_EXPLAINED_AFTER:
-            steps.append(_play(flow, fields, flow.please_wait))
+            steps.append(speaker.play(flow.please_wait))
     return [
         *steps,
         {"goto": {"label": label, "max": MORE_ROUNDS}},
-        _play(flow, fields, flow.not_recorded),
+        speaker.play(flow.not_recorded),
         _HANG_UP,
     ]
 
@@ -196,17 +238,3 @@ def _report(digit: str, links: FlowLinks) -> Steps:
     }
     confirm = {"when": RECORDED, "then": [{"transfer": {"dest": links.said_url(digit)}}]}
     return [{"request": request}, {"cond": [confirm]}]
-
-
-def _play(flow: CallFlow, fields: Fields, template: str) -> JSON:
-    return {"play": {"url": _say(fields, template), **_voice(flow)}}
-
-
-def _say(fields: Fields, template: str) -> str:
-    """A text as a sound. SWML replaces `${...}` and `%{...}` anywhere, so no brace may remain."""
-    return f"say:{' '.join(fill(template, fields).translate(_BRACES).split())}"
-
-
-def _voice(flow: CallFlow) -> dict[str, Any]:
-    voice = {} if flow.voice is None else {"say_voice": flow.voice}
-    return {"say_language": flow.language, **voice}

@@ -85,6 +85,10 @@ _TELEPHONE = re.compile(
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\b.*|\d{1,2}([./-])\d{1,2}\1\d{2,4}\b.*")
 
+# What stands between two numbers in one cell, and marks that nobody sees.
+_BETWEEN = re.compile(r"[;,/|&\n]|\b(?:or|and)\b", re.IGNORECASE)
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+
 _TIME_OF_DAY = re.compile(r"\d:\d\d|\d\s?[ap]\.?m\b", re.IGNORECASE)
 
 
@@ -97,9 +101,14 @@ def folded(header: str) -> str:
 
 
 def looks_like_telephone(text: str) -> bool:
-    """Whether a value could be meant as a telephone number, good or not."""
+    """Whether a value could be meant as a telephone number, good or not, or begins with one of
+    several."""
     stripped = text.strip()
-    return _TELEPHONE.fullmatch(stripped) is not None and _DATE.fullmatch(stripped) is None
+    if _TELEPHONE.fullmatch(stripped) is None:
+        first = _BETWEEN.split(_INVISIBLE.sub("", stripped), maxsplit=1)[0].strip()
+        if _TELEPHONE.fullmatch(first) is None:
+            return False
+    return _DATE.fullmatch(stripped) is None
 
 
 def has_time_of_day(text: str) -> bool:

@@ -1,7 +1,9 @@
 """From the rows of a file to recipients, in one transaction and flat memory."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -12,14 +14,16 @@ from campaigns.errors import InvalidInput, NotARecipientList
 from campaigns.importing.mapping import ImportOptions, Mapping
 from campaigns.importing.progress import ProgressWriter
 from campaigns.importing.reading import BadRow, Row, RowSource, kept_text, open_list
+from campaigns.importing.results import RECENT_DAYS
 from campaigns.importing.rows import Accepted, Rejected, RowReader
 from campaigns.importing.survey import plan_mapping, take_sample, with_date_format
 from campaigns.reminders import ReminderRule
-from campaigns.store import recipients, recipients_import
-from campaigns.store.imports import ImportingCampaign, wait_for_turn_at_campaign
+from campaigns.store import imports, recipients, recipients_import, recurrences
+from campaigns.store.imports import ImportingCampaign, RepairRow, wait_for_turn_at_campaign
 from campaigns.store.recipients_import import StagedRecipient, StagedReject, Stored
 
 BATCH = 2_000  # rows in memory at a time
+EXAMPLES = 20  # of each kind of repair
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Loaded:
     mapping: Mapping
     rows_read: int
     stored: Stored
+    repairs: dict[str, int]
+    recently_called: int
 
 
 def load(
@@ -48,23 +54,31 @@ def load(
     An opt-out that commits while this transaction is open is not seen by it. That is no hole:
     every claim of a call looks at the opt-outs again.
     """
-    rule = _reminder_rule(campaign)
+    rule = reminder_rule(campaign)
+    options = completed(options, campaign)
     mapping = _mapping(path, options, campaign, reminder=rule is not None)
     reader = RowReader(mapping, live=campaign.live, reminder=rule, now=database_now(work))
     recipients_import.create_staging_table(work)
     stage = _Stage(work, import_id, reader, _ZoneKeys(engine))
-    with open_list(path, options.delimiter) as source:
+    with open_list(path, options.reading) as source:
         for batch in _batches(source):
             stage.add(batch)
             progress.at(stage.rows_read, source.bytes_read)
     progress.storing()
     wait_for_turn_at_campaign(work, campaign.id)
     recipients_import.reject_repeats_within_file(work, import_id)
+    recurrences.reject_who_is_reminded_already(work, import_id, campaign.id)
     stored = recipients_import.store_staged_recipients(work, import_id, campaign.id)
-    return Loaded(mapping, stage.rows_read, stored)
+    recurrences.note_who_is_reminded(work, import_id, campaign.id)
+    imports.store_repairs(work, import_id, stage.examples)
+    recently = recipients_import.count_recently_called(
+        work, import_id, campaign.id, reader.now - timedelta(days=RECENT_DAYS)
+    )
+    return Loaded(mapping, stage.rows_read, stored, dict(stage.repairs), recently)
 
 
-def _reminder_rule(campaign: ImportingCampaign) -> ReminderRule | None:
+def reminder_rule(campaign: ImportingCampaign) -> ReminderRule | None:
+    """By which rule a campaign reminds; `None` when it is no reminder. Raises `InvalidInput`."""
     rule = campaign.reminder
     if campaign.kind != "reminder":
         return None
@@ -73,11 +87,19 @@ def _reminder_rule(campaign: ImportingCampaign) -> ReminderRule | None:
     return ReminderRule(offset=float(rule["offset"]), deadline=float(rule.get("deadline", 0)))
 
 
+def completed(options: ImportOptions, campaign: ImportingCampaign) -> ImportOptions:
+    """Options with what the campaign says about its lists, where they leave it open."""
+    date_format = (campaign.reminder or {}).get("date_format")
+    if options.date_format is None and date_format:
+        return options.model_copy(update={"date_format": date_format})
+    return options
+
+
 def _mapping(
     path: Path, options: ImportOptions, campaign: ImportingCampaign, *, reminder: bool
 ) -> Mapping:
-    sample = take_sample(path, options.delimiter)
-    if not sample.rows and not sample.damaged:
+    sample = take_sample(path, options.reading)
+    if not sample.records:
         raise NotARecipientList("The file has column names but no rows. Nothing was imported.")
     mapping = plan_mapping(
         sample, options, default_country=campaign.default_country, reminder=reminder
@@ -127,6 +149,8 @@ class _Stage:
         self._reader = reader
         self._zone_keys = zone_keys
         self.rows_read = 0
+        self.repairs: Counter[str] = Counter()
+        self.examples: list[RepairRow] = []
 
     def add(self, batch: list[Row | BadRow]) -> None:
         """Judge each row and copy it to where it belongs."""
@@ -141,9 +165,18 @@ class _Stage:
                 rejects.append(self._reject(record, verdict))
             else:
                 staged.append(self._recipient(record, verdict))
+                if verdict.repairs:
+                    self._note(record.line, verdict)
         recipients_import.copy_into_staging(self._work, staged)
         recipients_import.copy_rejects(self._work, rejects)
         self.rows_read += len(batch)
+
+    def _note(self, line: int, verdict: Accepted) -> None:
+        for repair in verdict.repairs:
+            self.repairs[repair.kind] += 1
+            if self.repairs[repair.kind] <= EXAMPLES:
+                before = kept_text(repair.before)
+                self.examples.append(RepairRow(repair.kind, line, before, repair.after))
 
     def _reject(self, row: Row, verdict: Rejected) -> StagedReject:
         return StagedReject(self._import_id, row.line, *verdict, kept_text(row.text))

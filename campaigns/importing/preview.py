@@ -18,8 +18,8 @@ class Preview:
     `mapping`), or dates that can be read in two ways (then it has no `date_format`).
     """
 
-    encoding: str
-    delimiter: str
+    encoding: str | None
+    delimiter: str | None
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     mapping: Mapping | None
@@ -35,11 +35,11 @@ def preview(
 ) -> Preview:
     """Look at the head of the file. Raises `NotARecipientList` when it cannot be a list at all."""
     options = options or ImportOptions()
-    sample = take_sample(path, options.delimiter)
+    sample = take_sample(path, options.reading)
     mapping, problem = _mapping_or_problem(sample, options, default_country, reminder)
     return Preview(
-        encoding=sample.encoding,
-        delimiter=sample.delimiter,
+        encoding=sample.form.encoding,
+        delimiter=sample.form.delimiter,
         headers=tuple(sample.headers),
         rows=tuple(map(tuple, sample.rows[:PREVIEW_ROWS])),
         mapping=mapping,

@@ -5,37 +5,37 @@ from itertools import islice
 from pathlib import Path
 
 from campaigns.errors import InvalidInput, NotAPhoneNumber
+from campaigns.importing.dates import without_strays
 from campaigns.importing.mapping import ImportOptions, Mapping, Samples, map_columns
-from campaigns.importing.reading import Row, open_list
+from campaigns.importing.reading import BadRow, Form, Reading, Row, open_list
 from campaigns.phone import parse_number
-from campaigns.reminders import FORMATS, detect_date_format, parse_appointment
+from campaigns.reminders import FORMATS, detect_date_format
 
 SAMPLE_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The first rows of a list. `damaged` counts rows among them that could not be read."""
+    """The first rows of a list, with the lines they stand on, damaged ones among them."""
 
-    encoding: str
-    delimiter: str
+    form: Form
     headers: list[str]
-    rows: list[list[str]]
-    damaged: int
+    records: list[Row | BadRow]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The cells of the rows that could be read."""
+        return [record.cells for record in self.records if isinstance(record, Row)]
 
     def by_column(self) -> Samples:
         """The same rows, by column."""
         return Samples(self.headers, self.rows)
 
 
-def take_sample(path: Path, delimiter: str | None) -> Sample:
+def take_sample(path: Path, reading: Reading | None = None) -> Sample:
     """The head of the file at `path`. Raises `NotARecipientList` when it cannot be a list."""
-    with open_list(path, delimiter) as source:
-        records = list(islice(source.rows(), SAMPLE_ROWS))
-        rows = [record.cells for record in records if isinstance(record, Row)]
-        return Sample(
-            source.encoding, source.delimiter, source.headers, rows, len(records) - len(rows)
-        )
+    with open_list(path, reading) as source:
+        return Sample(source.form, source.headers, list(islice(source.rows(), SAMPLE_ROWS)))
 
 
 def plan_mapping(
@@ -48,6 +48,8 @@ def plan_mapping(
         options,
         default_country=default_country,
         reminder=reminder,
+        named=sample.form.header,
+        date_system=sample.form.date_system,
     )
     _check_country(mapping.default_country)
     return mapping
@@ -63,8 +65,17 @@ def with_date_format(mapping: Mapping, sample: Sample) -> Mapping:
     if mapping.date_format is not None:
         _check_format(mapping.date_format)
         return mapping
-    texts = sample.by_column().together(mapping.appointment_column, mapping.time_column)
-    return replace(mapping, date_format=detect_date_format(_without_strays(texts)))
+    texts = appointments_in(mapping, sample)
+    return replace(mapping, date_format=detect_date_format(without_strays(texts)))
+
+
+def appointments_in(mapping: Mapping, sample: Sample) -> list[str]:
+    """The texts of the sample's appointments; blank ones left out."""
+    if mapping.appointment_column is None:
+        return []
+    return sample.by_column().appointments(
+        mapping.appointment_column, mapping.time_column, mapping.date_system
+    )
 
 
 def _check_country(code: str) -> None:
@@ -80,17 +91,3 @@ def _check_format(code: str) -> None:
         raise InvalidInput(
             f"{code[:40]!r} is not a date format. Known formats: {', '.join(FORMATS)}."
         )
-
-
-def _without_strays(texts: list[str]) -> list[str]:
-    """Leave out the odd "to be agreed": its row is rejected later and need not stop the rest."""
-    dates = [text for text in texts if any(_fits(text, code) for code in FORMATS)]
-    return dates if len(dates) * 2 > len(texts) else texts
-
-
-def _fits(text: str, code: str) -> bool:
-    try:
-        parse_appointment(text, code, "UTC")
-    except InvalidInput:
-        return False
-    return True

@@ -2,10 +2,22 @@
 
 from campaigns.models.accounts import Account, AccountPace, CallerId, PacingGroup
 from campaigns.models.attempts import Attempt, AttemptNumber, CallEventRow, Response
+from campaigns.models.audio import AudioFile, FlowAudio
 from campaigns.models.base import LIVE_SQL, Base, Row
 from campaigns.models.campaigns import Campaign, CampaignLog, Flow
-from campaigns.models.recipients import Import, ImportReject, Recipient, ZoneKey
-from campaigns.models.safety import ApiKey, DialingSwitch, Heartbeat, Lease, OptOut
+from campaigns.models.outgoing import OutgoingEvent, WebhookDelivery, WebhookEndpoint
+from campaigns.models.people import ApiKey, AuditEntry, SignedInSession, User
+from campaigns.models.recipients import Import, ImportReject, ImportRepair, Recipient, ZoneKey
+from campaigns.models.recurrences import Recurrence, RecurrenceFiring, RemindedAppointment
+from campaigns.models.requests import IdempotentRequest
+from campaigns.models.safety import DialingSwitch, Heartbeat, Lease, OptOut
+from campaigns.models.tallies import (
+    CampaignTally,
+    LastAnswer,
+    SearchWord,
+    TallyDelta,
+    TallyProof,
+)
 
 __all__ = [
     "LIVE_SQL",
@@ -14,21 +26,39 @@ __all__ = [
     "ApiKey",
     "Attempt",
     "AttemptNumber",
+    "AudioFile",
+    "AuditEntry",
     "Base",
     "CallEventRow",
     "CallerId",
     "Campaign",
     "CampaignLog",
+    "CampaignTally",
     "DialingSwitch",
     "Flow",
+    "FlowAudio",
     "Heartbeat",
+    "IdempotentRequest",
     "Import",
     "ImportReject",
+    "ImportRepair",
+    "LastAnswer",
     "Lease",
     "OptOut",
+    "OutgoingEvent",
     "PacingGroup",
     "Recipient",
+    "Recurrence",
+    "RecurrenceFiring",
+    "RemindedAppointment",
     "Response",
     "Row",
+    "SearchWord",
+    "SignedInSession",
+    "TallyDelta",
+    "TallyProof",
+    "User",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "ZoneKey",
 ]

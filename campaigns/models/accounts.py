@@ -47,6 +47,8 @@ class Account(Row):
     next_free: Mapped[datetime | None]
     status: Mapped[str] = mapped_column(server_default=text("'active'"))
     status_reason: Mapped[str | None]
+    # Not by a person: the people in the settings are told by mail.
+    paused_itself: Mapped[bool] = mapped_column(server_default=text("false"))
     backoff_until: Mapped[datetime | None]
     backoff_level: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
 

@@ -17,6 +17,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.base import LIVE_SQL, Base, Row, one_of
 
+# An attempt of which nobody can say whether there is a call, or how it ended.
+IN_DOUBT_SQL = (
+    "(in_doubt_at IS NOT NULL AND status IN ('dialing', 'ringing', 'in_progress'))"
+    " OR disposition = 'unknown'"
+)
+
 
 class Attempt(Row):
     """One try to call one recipient. The row is committed before anything leaves for a provider."""
@@ -86,6 +92,13 @@ class Attempt(Row):
             "accepted_at",
             postgresql_where=text("incident IS NOT NULL AND status = 'cancelled'"),
         ),
+        # For the list of attempts whose outcome nobody knows, and for what was missed lately.
+        Index("ix_attempts_in_doubt", "id", postgresql_where=text(IN_DOUBT_SQL)),
+        Index(
+            "ix_attempts_late_slot",
+            "slot_at",
+            postgresql_where=text("cancel_reason = 'late_slot'"),
+        ),
         Index("ix_attempts_account_id_slot_at", "account_id", "slot_at"),
         Index("ix_attempts_campaign_id_slot_at", "campaign_id", "slot_at"),
         Index("ix_attempts_recipient_id_n", "recipient_id", "n"),
@@ -148,4 +161,5 @@ class Response(Base):
     __table_args__ = (
         UniqueConstraint("attempt_id", "digit"),
         Index("ix_responses_campaign_id", "campaign_id"),
+        Index("ix_responses_recipient_id", "recipient_id"),
     )

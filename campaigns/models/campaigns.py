@@ -13,6 +13,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.base import Base, Row, one_of
@@ -54,8 +55,14 @@ class Campaign(Row):
     retry_policy: Mapped[dict[str, Any]]
     reminder: Mapped[dict[str, Any] | None]
     default_country: Mapped[str] = mapped_column(server_default=text("'US'"))
+    # The texts as they were asked for, whether they are all there, and which steps were seen.
+    draft: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    paused_at: Mapped[datetime | None]  # when the last pause was asked for
+    archived_at: Mapped[datetime | None]  # over, and not shown in lists any more
+    copied_from: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id", ondelete="SET NULL"))
+    copied_how: Mapped[str | None]
 
     __table_args__ = (
         CheckConstraint(one_of("kind", "reminder", "announcement", "test"), name="kind_known"),
@@ -65,7 +72,13 @@ class Campaign(Row):
         ),
         CheckConstraint("weight > 0 AND (max_cps IS NULL OR max_cps > 0)", name="pacing"),
         CheckConstraint("ring_timeout BETWEEN 1 AND 600", name="ring_timeout"),
+        CheckConstraint(one_of("copied_how", "clone", "redial"), name="copied_how"),
         Index("ix_campaigns_active", "status", postgresql_where=text("status = 'running'")),
+        Index(
+            "ix_campaigns_copied_from",
+            "copied_from",
+            postgresql_where=text("copied_from IS NOT NULL"),
+        ),
     )
 
 

@@ -28,7 +28,7 @@ class Import(Row):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
     file_name: Mapped[str]
     file_sha256: Mapped[str]
-    stored_at: Mapped[str | None]  # path below the data directory while it waits
+    stored_at: Mapped[str | None]  # path below the data directory, for as long as it is kept
     options: Mapped[dict[str, Any]]
     mapping: Mapped[dict[str, Any] | None]
     status: Mapped[str] = mapped_column(server_default=text("'waiting'"))
@@ -36,6 +36,10 @@ class Import(Row):
     rows_imported: Mapped[int] = mapped_column(server_default=text("0"))
     rows_rejected: Mapped[int] = mapped_column(server_default=text("0"))
     rows_opted_out: Mapped[int] = mapped_column(server_default=text("0"))
+    # Imported people who were called, in any campaign, within the week before.
+    rows_recently_called: Mapped[int] = mapped_column(server_default=text("0"))
+    repairs: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))  # by kind
+    rejects_by_reason: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     bytes_read: Mapped[int] = mapped_column(server_default=text("0"))
     bytes_total: Mapped[int] = mapped_column(server_default=text("0"))
     error: Mapped[str | None]
@@ -43,15 +47,22 @@ class Import(Row):
     finished_at: Mapped[datetime | None]
 
     __table_args__ = (
-        CheckConstraint(one_of("status", "waiting", "running", "done", "failed"), name="status"),
-        # The same file twice is one import; a failed one may be tried again.
+        CheckConstraint(
+            one_of(
+                "status",
+                *("uploaded", "waiting", "running", "done", "failed", "undone", "discarded"),
+            ),
+            name="status",
+        ),
+        # The same file twice is one import; what brought nobody in may be tried again.
         Index(
             "uq_imports_campaign_id_file_sha256",
             "campaign_id",
             "file_sha256",
             unique=True,
-            postgresql_where=text("status <> 'failed'"),
+            postgresql_where=text("status NOT IN ('failed', 'undone', 'discarded')"),
         ),
+        Index("ix_imports_campaign_id_id", "campaign_id", "id"),
     )
 
 
@@ -65,6 +76,19 @@ class ImportReject(Base):
     reason: Mapped[str]
     detail: Mapped[str]
     row: Mapped[str]
+
+
+class ImportRepair(Base):
+    """An example of what was put right in a file: one of a few of its kind."""
+
+    __tablename__ = "import_repairs"
+
+    import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    n: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    line: Mapped[int]
+    before: Mapped[str]
+    after: Mapped[str]
 
 
 class ZoneKey(Base):
@@ -105,6 +129,7 @@ class Recipient(Row):
             one_of(
                 "status",
                 *("pending", "in_flight", "completed", "exhausted", "expired", "blocked", "review"),
+                "removed",
             ),
             name="status_known",
         ),
@@ -130,4 +155,11 @@ class Recipient(Row):
         # For counts by status, and for pages of a campaign's recipients, filtered or not.
         Index("ix_recipients_campaign_id_status", "campaign_id", "status", "id"),
         Index("ix_recipients_campaign_id_id", "campaign_id", "id"),
+        # Whom an opt-out has blocked, when it is to be undone.
+        Index(
+            "ix_recipients_blocked_numbers",
+            "numbers",
+            postgresql_using="gin",
+            postgresql_where=text("status = 'blocked'"),
+        ),
     )

@@ -7,25 +7,65 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     Index,
+    Text,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.base import Base, Row, one_of
 
+_IN_PLACE = "lifted_at IS NULL AND replaced_at IS NULL"
+
 
 class OptOut(Row):
-    """A number that must not be called, by anybody, in any campaign."""
+    """A number, or every number that begins alike, that must not be called.
+
+    Rows are never deleted. One that was undone is `lifted`, one that a stronger one took the place
+    of (a keypress, a later end) is `replaced`; both stay as the history of the number.
+    """
 
     __tablename__ = "opt_outs"
 
-    number: Mapped[str] = mapped_column(unique=True)
+    number: Mapped[str] = mapped_column(Text(collation="C"))  # E.164, or how it begins
+    is_prefix: Mapped[bool] = mapped_column(server_default=text("false"))
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))  # None: everywhere
     source: Mapped[str]
+    who: Mapped[str | None]
     evidence: Mapped[str | None]
     attempt_id: Mapped[int | None] = mapped_column(ForeignKey("attempts.id"))
+    expires_at: Mapped[datetime | None]  # None: for ever
+    replaced_at: Mapped[datetime | None]
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None]
+    lifted_why: Mapped[str | None]
 
     __table_args__ = (
-        CheckConstraint(one_of("source", "keypress", "api", "cli", "import"), name="source"),
+        CheckConstraint(
+            one_of("source", "keypress", "api", "cli", "import", "page", "verbal"), name="source"
+        ),
+        CheckConstraint("number ~ '^[+][0-9]{3,15}$'", name="number"),
+        # Who has pressed a key has not said until when.
+        CheckConstraint("source <> 'keypress' OR expires_at IS NULL", name="keypress_lasts"),
+        CheckConstraint(
+            "(lifted_at IS NULL) = (lifted_by IS NULL)"
+            " AND (lifted_at IS NULL) = (lifted_why IS NULL)",
+            name="lifted",
+        ),
+        Index(
+            "uq_opt_outs_live",
+            *("number", "is_prefix", "campaign_id"),
+            unique=True,
+            postgresql_where=text(_IN_PLACE),
+            postgresql_nulls_not_distinct=True,
+        ),
+        # Asked in every claim: nearly always empty, so the question costs nearly nothing.
+        Index("ix_opt_outs_prefix", "number", postgresql_where=text(f"is_prefix AND {_IN_PLACE}")),
+        # For a number's history, and for pages by number, by its end, by source, by fate.
+        Index("ix_opt_outs_number_id", "number", "id"),
+        Index("ix_opt_outs_reversed", text("reverse(number)"), "id"),
+        Index("ix_opt_outs_source_id", "source", "id"),
+        Index("ix_opt_outs_lifted", "id", postgresql_where=text("lifted_at IS NOT NULL")),
+        Index("ix_opt_outs_expiring", "id", postgresql_where=text("expires_at IS NOT NULL")),
     )
 
 
@@ -64,15 +104,3 @@ class DialingSwitch(Base):
     reason: Mapped[str | None]
 
     __table_args__ = (CheckConstraint("id", name="one_row"),)
-
-
-class ApiKey(Row):
-    """A key for the REST API; only its hash is kept."""
-
-    __tablename__ = "api_keys"
-
-    name: Mapped[str]
-    prefix: Mapped[str]
-    key_sha256: Mapped[str] = mapped_column(unique=True)
-    last_used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]

@@ -2,6 +2,18 @@
 
 from campaigns.phone.fiction import is_fictional
 from campaigns.phone.places import country_of, possible_zones
-from campaigns.phone.reading import Reason, mask, parse_number
+from campaigns.phone.reading import ReadNumber, mask, parse_number, read_number, read_numbers
+from campaigns.phone.reasons import Reason, Repair
 
-__all__ = ["Reason", "country_of", "is_fictional", "mask", "parse_number", "possible_zones"]
+__all__ = [
+    "ReadNumber",
+    "Reason",
+    "Repair",
+    "country_of",
+    "is_fictional",
+    "mask",
+    "parse_number",
+    "possible_zones",
+    "read_number",
+    "read_numbers",
+]

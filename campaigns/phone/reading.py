@@ -1,9 +1,13 @@
-"""From what people type into a spreadsheet to one dialable number, or a reason why not."""
+"""From what people type into a spreadsheet to a dialable number, or a reason why not.
+
+A number is repaired only where its digits are all there: what is dialled consists of digits that
+were written, and of the country code where none was. Every repair is named, so that it can be told.
+"""
 
 import re
 import unicodedata
-from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from phonenumbers import (
     SUPPORTED_REGIONS,
@@ -16,7 +20,9 @@ from phonenumbers import (
     country_code_for_region,
     format_number,
     is_possible_number_with_reason,
+    is_valid_number,
     national_significant_number,
+    ndd_prefix_for_region,
     number_type,
     parse,
 )
@@ -24,47 +30,15 @@ from phonenumbers.shortnumberinfo import is_emergency_number
 
 from campaigns.errors import InvalidInput, NotAPhoneNumber
 from campaigns.phone.fiction import is_fictional
+from campaigns.phone.reasons import Reason, Repair, refused
 
 
-class Reason(StrEnum):
-    """Why a text is not a number that may be called; `NotAPhoneNumber.reason` is one of these."""
+class ReadNumber(NamedTuple):
+    """A number in E.164, and what had to be put right to read it."""
 
-    EMPTY = "empty"
-    NOT_A_NUMBER = "not_a_number"
-    LETTERS = "letters"
-    DAMAGED_BY_SPREADSHEET = "damaged_by_spreadsheet"
-    TWO_NUMBERS = "two_numbers"
-    EXTENSION = "extension"
-    EMERGENCY = "emergency"
-    SHORT_NUMBER = "short_number"
-    NO_AREA_CODE = "no_area_code"
-    INVALID = "invalid"
-    PREMIUM = "premium"
-    TOLL_FREE = "toll_free"
-    OTHER_TYPE = "other_type"
+    number: str
+    repairs: tuple[Repair, ...]
 
-
-_ADVICE: dict[Reason, str] = {
-    Reason.EMPTY: "There is no telephone number here.",
-    Reason.NOT_A_NUMBER: "{text} is not a telephone number.",
-    Reason.LETTERS: "{text} has letters in it; write the number in digits only.",
-    Reason.DAMAGED_BY_SPREADSHEET: (
-        "{text} was changed by a spreadsheet and digits may be lost; "
-        "format the column as text and export it again."
-    ),
-    Reason.TWO_NUMBERS: "{text} is more than one number; give each its own column.",
-    Reason.EXTENSION: "{text} has an extension, which cannot be dialled; give a direct number.",
-    Reason.EMERGENCY: "{text} is an emergency number and is never called.",
-    Reason.SHORT_NUMBER: "{text} is a short number; give the full number with its area code.",
-    Reason.NO_AREA_CODE: "{text} has no area code.",
-    Reason.INVALID: "{text} cannot exist: no numbering plan has such a number.",
-    Reason.PREMIUM: "{text} is a premium-rate number and is never called.",
-    Reason.TOLL_FREE: "{text} is a toll-free number, which belongs to a company, not to a person.",
-    Reason.OTHER_TYPE: (
-        "{text} is a shared-cost, company-wide, personal-forwarding, pager or voicemail number, "
-        "none of which is called."
-    ),
-}
 
 _TYPES: dict[int, Reason] = {
     PhoneNumberType.PREMIUM_RATE: Reason.PREMIUM,
@@ -77,14 +51,16 @@ _TYPES: dict[int, Reason] = {
 }
 
 _LONGEST_TEXT = 100  # no way of writing one number needs more; a bound on the work for one cell
+_LONGEST_CELL = 500  # nor any of writing ten numbers beside each other
 _SHORT = 6  # digits; longer texts are judged by the numbering plan
 
 _PLAIN = re.compile(r"\+?[ ().\-]*[0-9][0-9 ().\-]*")
 _WRITTEN = re.compile(r"[(\[]?\+?[0-9 ().\-/\[\]]+")
-# 1.555E+10, 15551234.0 (digits kept as a float), 15,551,234 and ##### (column too narrow)
-_DAMAGED = re.compile(
-    r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+|[0-9]{6,}[.,]0+|[0-9]{1,3}(?:,[0-9]{3})+|#{2,}"
-)
+# A column too narrow to show its numbers, and numbers with signs that separate thousands.
+_DAMAGED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+|#{2,}")
+_EXPONENT = re.compile(r"([+-]?)([0-9]+)(?:[.,]([0-9]+))?[eE]([+-]?[0-9]+)")
+_TRAILING_ZERO = re.compile(r"(\+?[0-9]{6,})[.,]0+")
+_TRUNK_ZERO = re.compile(r"\( *0 *\)")
 _EXTENSION = re.compile(
     r"[(\[]?\+?(?:[0-9][ ().\-]*){5,}"
     r"(?:[,;]+ *(?:ext)?|ext(?:n|ension)?|x|#|доб|poste|dw)[.:= ]*[0-9]{1,6}",
@@ -101,14 +77,62 @@ def parse_number(text: str, default_country: str) -> str:
     accounts refuse them elsewhere. Raises `NotAPhoneNumber` with a `Reason`, and `InvalidInput`
     for an unknown country.
     """
+    return read_number(text, default_country).number
+
+
+def read_numbers(text: str, default_country: str) -> tuple[ReadNumber, ...]:
+    """Every number in one cell, in order and each once: people write two beside each other.
+
+    What stands beside a good number and is none is left out. Raises as `parse_number` does, for
+    the first of the texts, when none is good.
+    """
+    if len(text) <= _LONGEST_TEXT:
+        try:
+            return (read_number(text, default_country),)
+        except NotAPhoneNumber as problem:
+            if problem.reason != Reason.TWO_NUMBERS:
+                raise
+    found: dict[str, ReadNumber] = {}
+    first_problem: NotAPhoneNumber | None = None
+    elsewhere = False
+    for piece in _pieces_of(_clean(text, longest=_LONGEST_CELL)):
+        if elsewhere and not _is_whole(piece):
+            continue  # in the area of the one before; by itself it is a number in another one
+        elsewhere = elsewhere or _names_its_area(piece, default_country.upper())
+        try:
+            read = read_number(piece, default_country)
+        except NotAPhoneNumber as problem:
+            first_problem = first_problem or problem
+            continue
+        repairs = (Repair.SEVERAL_NUMBERS, *read.repairs)
+        found.setdefault(read.number, ReadNumber(read.number, repairs))
+    if found:
+        return tuple(found.values())
+    raise first_problem or refused(
+        Reason.TWO_NUMBERS if len(text) <= _LONGEST_TEXT else Reason.NOT_A_NUMBER, text
+    )
+
+
+def read_number(text: str, default_country: str) -> ReadNumber:
+    """One number with the repairs it took; raises as `parse_number` does."""
     country = default_country.upper()
     if country not in SUPPORTED_REGIONS:
         raise InvalidInput(f"“{default_country}” is not a country code such as US or GB.")
-    clean = _clean(text)
-    if not _PLAIN.fullmatch(clean) or _DAMAGED.fullmatch(clean):
+    clean, repairs = _mended(_clean(text), text)
+    if not _PLAIN.fullmatch(clean):
         _check_writing(clean, text)
-    number = _callable(_readings(clean, country), clean, text, country)
-    return format_number(number, PhoneNumberFormat.E164)
+    readings = _readings(clean, country)
+    number = _callable(readings, clean, text, country)
+    digits = _only_digits(clean)
+    e164 = format_number(number, PhoneNumberFormat.E164)
+    _check_origin(number, e164, digits, text)
+    if not clean.lstrip("([ ").startswith(("+", "0")):
+        repairs += _plus_put_back(number, clean, digits, text)
+    if not text.isascii():
+        repairs += _odd_characters(text)
+    if "0" in clean:
+        repairs += _zeros_dropped(number, clean)
+    return ReadNumber(e164, repairs)
 
 
 def mask(e164: str) -> str:
@@ -119,16 +143,10 @@ def mask(e164: str) -> str:
     return f"{e164[: shown + 1]}***{e164[-shown:]}"
 
 
-def _refused(reason: Reason, text: str) -> NotAPhoneNumber:
-    shown = "".join(c if c.isprintable() else " " for c in text).strip()
-    shown = shown if len(shown) <= 40 else shown[:39] + "…"
-    return NotAPhoneNumber(_ADVICE[reason].format(text=f"“{shown}”"), reason=reason)
-
-
-def _clean(text: str) -> str:
+def _clean(text: str, longest: int = _LONGEST_TEXT) -> str:
     """ASCII digits and signs: any script's digits, full-width forms, dashes, invisible marks."""
-    if len(text) > _LONGEST_TEXT:
-        raise _refused(Reason.NOT_A_NUMBER, text)
+    if len(text) > longest:
+        raise refused(Reason.NOT_A_NUMBER, text)
     plain = text if text.isascii() else "".join(map(_plain_character, text))
     plain = plain.replace("\r", "\n").replace("\t", " ").strip(" \n,;")
     # A leading apostrophe is how spreadsheets, and our own exports, mark text.
@@ -136,8 +154,113 @@ def _clean(text: str) -> str:
     if plain[:4].lower() == "tel:":
         plain = plain[4:].strip()
     if not plain:
-        raise _refused(Reason.EMPTY, text)
+        raise refused(Reason.EMPTY, text)
     return plain
+
+
+def _mended(clean: str, text: str) -> tuple[str, tuple[Repair, ...]]:
+    """The digits that a spreadsheet's number stands for, when it shows every one of them."""
+    if clean.isdecimal():
+        return clean, ()
+    found = _TRAILING_ZERO.fullmatch(clean)
+    if found:
+        return found[1], (Repair.TRAILING_ZERO,)
+    found = _EXPONENT.fullmatch(clean)
+    if not found:
+        return clean, ()
+    sign, whole, fraction, power = found[1], found[2], found[3] or "", int(found[4])
+    if sign == "-" or not 3 <= power <= 15 or not 1 <= int(whole) <= 999:
+        raise refused(Reason.DAMAGED_BY_SPREADSHEET, text)
+    # A general format drops zeros at the end, and a narrow one drops digits: nobody can tell which.
+    if len(fraction) < power:
+        raise refused(Reason.DIGITS_LOST, text)
+    if fraction[power:].strip("0"):
+        raise refused(Reason.DAMAGED_BY_SPREADSHEET, text)
+    return sign + whole + fraction[:power], (Repair.EXPONENT,)
+
+
+def _pieces_of(clean: str) -> list[str]:
+    """The parts of a cell that seem to hold a number each."""
+    pieces = []
+    for piece in _SEPARATOR.split(clean):
+        before, slash, after = piece.rpartition("/")
+        if slash and _digits(before) >= 7 and _digits(after) >= 7:
+            pieces += [before, after]
+        elif piece.count("+") > 1:
+            first, *others = piece.split("+")
+            pieces += [first, *(f"+{other}" for other in others)]
+        else:
+            pieces.append(piece)
+    return [piece for piece in pieces if _digits(piece)]
+
+
+def _is_whole(piece: str) -> bool:
+    """Whether a number is written from its country code, or from the zero before its area code."""
+    return piece.lstrip("([ \n").startswith(("+", "0"))
+
+
+def _names_its_area(piece: str, country: str) -> bool:
+    """Whether a number is written so that one beside it, without these first digits, is short."""
+    if not _is_whole(piece):
+        return False
+    if ndd_prefix_for_region(country, True) == "0":
+        return True
+    signs = piece.lstrip("([ \n")
+    code = str(country_code_for_region(country))
+    return signs.startswith(("+", "00")) and not _only_digits(signs).lstrip("0").startswith(code)
+
+
+def _check_origin(number: PhoneNumber, e164: str, digits: str, text: str) -> None:
+    """Raise unless every digit that would be dialled was written, but for the country code.
+
+    Some numbering plans insert digits (a 9 before mobile numbers, say); then somebody shall say so.
+    """
+    if digits.endswith((e164[1:], str(number.national_number))):
+        return
+    written = iter(f"{number.country_code}{digits}")
+    if not all(digit in written for digit in e164[1:]):
+        raise refused(Reason.REWRITTEN, text)
+
+
+def _plus_put_back(number: PhoneNumber, clean: str, digits: str, text: str) -> tuple[Repair, ...]:
+    """`LOST_PLUS` when the text begins with the country code; raises when it need not do so."""
+    code = str(number.country_code)
+    national = national_significant_number(number)
+    if digits != code + national:
+        return _unless_other_reading(number, digits, code, text)
+    if code != "1" and is_valid_number(PhoneNumber(int(code), int(digits))):
+        raise refused(Reason.AMBIGUOUS, text)
+    return (Repair.LOST_PLUS,) if clean.isdecimal() else ()
+
+
+def _unless_other_reading(
+    number: PhoneNumber, digits: str, code: str, text: str
+) -> tuple[Repair, ...]:
+    """Nothing, for a national number that is not also one behind its country's code."""
+    if code != "1" and digits.startswith(code) and digits == str(number.national_number):
+        other = _parse(f"+{digits}", "ZZ")
+        if other is not None and is_valid_number(other):
+            raise refused(Reason.AMBIGUOUS, text)
+    return ()
+
+
+def _odd_characters(text: str) -> tuple[Repair, ...]:
+    found = []
+    if any(not c.isascii() and unicodedata.category(c) == "Nd" for c in text):
+        found.append(Repair.OTHER_DIGITS)
+    if any(not c.isascii() and unicodedata.category(c) in ("Cf", "Zs") for c in text):
+        found.append(Repair.INVISIBLE_MARKS)
+    return tuple(found)
+
+
+def _zeros_dropped(number: PhoneNumber, clean: str) -> tuple[Repair, ...]:
+    if _TRUNK_ZERO.search(clean) and not number.italian_leading_zero:
+        return (Repair.TRUNK_ZERO,)
+    return (Repair.DOUBLE_ZERO,) if clean.lstrip("([ ").startswith("00") else ()
+
+
+def _only_digits(clean: str) -> str:
+    return "".join(filter(str.isdigit, clean))
 
 
 def _plain_character(character: str) -> str:
@@ -157,14 +280,14 @@ def _plain_character(character: str) -> str:
 def _check_writing(clean: str, text: str) -> None:
     """Raise for everything that is not digits and the usual signs of one number."""
     if _DAMAGED.fullmatch(clean):
-        raise _refused(Reason.DAMAGED_BY_SPREADSHEET, text)
+        raise refused(Reason.DAMAGED_BY_SPREADSHEET, text)
     if _holds_two(clean):
-        raise _refused(Reason.TWO_NUMBERS, text)
+        raise refused(Reason.TWO_NUMBERS, text)
     if _EXTENSION.fullmatch(clean):
-        raise _refused(Reason.EXTENSION, text)
+        raise refused(Reason.EXTENSION, text)
     if not _digits(clean) or not _WRITTEN.fullmatch(clean):
         letters = any(character.isalpha() for character in clean)
-        raise _refused(Reason.LETTERS if letters and _digits(clean) else Reason.NOT_A_NUMBER, text)
+        raise refused(Reason.LETTERS if letters and _digits(clean) else Reason.NOT_A_NUMBER, text)
 
 
 def _holds_two(clean: str) -> bool:
@@ -207,10 +330,10 @@ def _callable(readings: list[PhoneNumber], clean: str, text: str, country: str) 
     for number in readings:
         kind = number_type(number)
         if kind in _TYPES:
-            raise _refused(_TYPES[kind], text)
+            raise refused(_TYPES[kind], text)
         if kind != PhoneNumberType.UNKNOWN or _is_reserved(number):
             return number
-    raise _refused(_unknown(readings, clean, country), text)
+    raise refused(_unknown(readings, clean, country), text)
 
 
 def _is_reserved(number: PhoneNumber) -> bool:
@@ -230,6 +353,10 @@ def _unknown(readings: list[PhoneNumber], clean: str, country: str) -> Reason:
     local = ValidationResult.IS_POSSIBLE_LOCAL_ONLY
     if any(is_possible_number_with_reason(number) == local for number in readings):
         return Reason.NO_AREA_CODE
+    if clean == digits and not digits.startswith("0"):
+        abroad = _parse(f"+{digits}", "ZZ")
+        if abroad is not None and (is_valid_number(abroad) or _is_reserved(abroad)):
+            return Reason.PLUS_LOST
     return Reason.INVALID
 
 

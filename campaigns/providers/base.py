@@ -21,6 +21,14 @@ class Credentials:
         return f"Credentials(base_url={self.base_url!r})"
 
 
+@dataclass(frozen=True, slots=True)
+class CredentialCheck:
+    """What a provider says to credentials: known (True), not (False), or it could not be asked."""
+
+    accepted: bool | None
+    sentence: str
+
+
 class Signature(StrEnum):
     """What the signature headers of a request to us prove."""
 

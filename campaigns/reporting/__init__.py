@@ -1,14 +1,21 @@
-"""Reports: what happened, what happens now and why nothing does. Every number is a query over rows.
+"""Reports: what happened, what happens now and why nothing does.
+
+Every number is a tally that a job proves equal to the rows, or a look-up by index: a page costs
+the same whatever the tables hold.
 
 values     what is reported, as models that the API, the command line and the pages share
 words      instants and numbers as people say them
 waiting    who waits for what, and when the next window opens
 held       why nobody of a running campaign is called
 numbers    who has a number
+search     who has a number that ends so, or a name that begins so
+doubts     attempts whose outcome nobody knows
 health     whether anybody can be called at all, in words
+charts     funnel, calls a minute, the hours of the week
 campaigns  one campaign's counts, its status in a sentence, its full report
 history    one recipient or one attempt with all that is known
 overview   everything on one page
+live       the same while somebody watches, one statement a look
 """
 
 from collections.abc import Sequence
@@ -21,6 +28,8 @@ from campaigns.reporting.campaigns import (
     campaign_with_counts,
     list_campaigns,
 )
+from campaigns.reporting.charts import answer_heat_map, dispositions_by_hour
+from campaigns.reporting.doubts import in_doubt
 from campaigns.reporting.health import Surroundings, system_health
 from campaigns.reporting.history import (
     attempt_history,
@@ -28,8 +37,10 @@ from campaigns.reporting.history import (
     read_log,
     recipient_history,
 )
+from campaigns.reporting.live import Watch
 from campaigns.reporting.numbers import recipients_with_number
 from campaigns.reporting.overview import overview
+from campaigns.reporting.search import search_recipients
 from campaigns.reporting.values import AccountView
 from campaigns.store import histories
 from campaigns.store.reports import read_one_snapshot
@@ -42,10 +53,14 @@ def list_accounts(session: Session) -> Sequence[AccountView]:
 
 __all__ = [
     "Surroundings",
+    "Watch",
+    "answer_heat_map",
     "attempt_history",
     "campaign_report",
     "campaign_view",
     "campaign_with_counts",
+    "dispositions_by_hour",
+    "in_doubt",
     "list_accounts",
     "list_campaigns",
     "list_recipients",
@@ -54,5 +69,6 @@ __all__ = [
     "read_one_snapshot",
     "recipient_history",
     "recipients_with_number",
+    "search_recipients",
     "system_health",
 ]

@@ -1,7 +1,8 @@
 """One campaign: its counts, its status in a sentence, its full report."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -11,8 +12,9 @@ from campaigns.errors import NotFound
 from campaigns.flows.model import Meaning
 from campaigns.lifecycle import LIVE, AttemptStatus, CampaignStatus, Disposition
 from campaigns.reporting import words
+from campaigns.reporting.charts import funnel, last_minutes
 from campaigns.reporting.health import Surroundings
-from campaigns.reporting.held import backing_off, why_held
+from campaigns.reporting.held import why_held
 from campaigns.reporting.values import (
     Answers,
     AttemptCounts,
@@ -24,12 +26,26 @@ from campaigns.reporting.values import (
     RecipientCounts,
     Waiting,
 )
-from campaigns.reporting.waiting import not_running, waiting
-from campaigns.store import histories, reports
+from campaigns.reporting.waiting import Shut, next_window, not_running, shut_keys, waiting
+from campaigns.store import histories, recipients, reports
+from campaigns.store.health import System, read_system
 from campaigns.store.histories import CampaignRow
-from campaigns.store.reports import AnswerCount, AttemptGroup
+from campaigns.store.reports import AnswerCount, AttemptGroup, Counted, WaitingZone
 
 _OVER = frozenset({CampaignStatus.COMPLETED, CampaignStatus.STOPPED})
+_ACTIVE = frozenset({CampaignStatus.RUNNING, CampaignStatus.PAUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that campaigns' counts are told from, by campaign, as of `now`."""
+
+    now: datetime
+    system: System
+    numbers: Mapping[int, Counted]
+    last_minute: Mapping[int, int]
+    shut: Mapping[int, Mapping[int, Shut]]
+    zones: Sequence[WaitingZone]
 
 
 def campaign_view(session: Session, campaign_id: int) -> CampaignView:
@@ -55,56 +71,117 @@ def campaign_report(
     session: Session, campaign_id: int, now: datetime, around: Surroundings
 ) -> CampaignReport:
     """Everything about one campaign; raises `NotFound`."""
-    counts = campaign_with_counts(session, campaign_id, now, around)
-    groups = reports.attempt_groups(session, campaign_id)
+    row = _row(session, campaign_id)
+    facts = _facts(session, [row], now, reports.REPORT)
+    counts = tell_counts(row, facts, around)
+    numbers = facts.numbers[campaign_id]
+    groups = numbers.attempt_groups()
     return CampaignReport(
         **{name: getattr(counts, name) for name in CampaignCounts.model_fields},
         as_of=now,
-        reasons=reports.reasons_of_recipients(session, campaign_id),
-        attempts=_attempts(groups),
-        dispositions=_counted(groups, "disposition", [one.value for one in Disposition]),
-        hours=[
-            HourCount.model_validate(hour)
-            for hour in reports.attempts_per_hour(session, campaign_id)
-        ],
+        reasons=numbers.reasons(),
+        attempts=attempt_counts(groups),
+        dispositions=dispositions_of(groups),
+        hours=[HourCount.model_validate(hour) for hour in numbers.hours()],
+        minutes=last_minutes(numbers, now),
+        funnel=funnel(numbers),
     )
 
 
 def counted(
     session: Session, rows: Sequence[CampaignRow], now: datetime, around: Surroundings
 ) -> list[CampaignCounts]:
-    """Campaigns with their counts: a fixed number of queries, and two more per one that waits."""
+    """Campaigns with their counts: five queries, however many campaigns and people there are."""
+    facts = _facts(session, rows, now, reports.COUNTS)
+    return [tell_counts(row, facts, around) for row in rows]
+
+
+def _facts(
+    session: Session, rows: Sequence[CampaignRow], now: datetime, tallies: Sequence[str]
+) -> Facts:
     ids = [row.id for row in rows]
-    statuses = reports.recipients_by_status(session, ids)
-    live = reports.live_calls(session, ids)
-    pressed = reports.answers(session, ids)
-    per_minute = reports.calls_in_last_minute(session, ids, now)
-    retrying = reports.retrying_recipients(session, ids)
-    blocked = around.why_blocked(session, now)
-    backoffs = backing_off(session, now)
+    numbers = reports.counted(session, ids, tallies)
+    shut = shut_of(rows, numbers, recipients.zone_sets(session), now)
+    return Facts(
+        now=now,
+        system=read_system(session, now),
+        numbers=numbers,
+        last_minute=reports.calls_in_last_minute(session, ids, now),
+        shut=shut,
+        zones=reports.waiting_recipients(session, ids, now, opening(shut)),
+    )
+
+
+def shut_of(
+    rows: Sequence[CampaignRow],
+    numbers: Mapping[int, Counted],
+    sets: Mapping[int, Sequence[str]],
+    now: datetime,
+) -> dict[int, dict[int, Shut]]:
+    """Per campaign, the zone keys of its people under which nobody may be called at `now`."""
+    return {row.id: shut_keys(row, numbers[row.id].zone_keys(), sets, now) for row in rows}
+
+
+def opening(shut: Mapping[int, Mapping[int, Shut]]) -> dict[int, dict[int, datetime | None]]:
+    """The same with nothing but when each opens."""
+    return {one: {key: at.opens_at for key, at in keys.items()} for one, keys in shut.items()}
+
+
+def tell_counts(row: CampaignRow, facts: Facts, around: Surroundings) -> CampaignCounts:
+    """One campaign's counts from what is known. Pure."""
+    numbers, now = facts.numbers[row.id], facts.now
+    people = _recipients(numbers.people_by_status())
+    retrying = numbers.called_before("pending")
+    blocked = around.why_blocked(facts.system, now)
+    held = why_held(row, blocked, facts.system.backoffs, now, live_allowed=around.live_allowed)
+    zones = [zone for zone in facts.zones if zone.campaign_id == row.id]
+    wait = Waiting(sentence="Nobody is waiting.")
+    if people.pending:
+        wait = waiting(zones, facts.shut[row.id], now, held)
+        if row.status != CampaignStatus.RUNNING:
+            told = not_running(row, people.pending, retrying)
+            wait = wait.model_copy(update={"sentence": told})
+    groups = numbers.attempt_groups()
+    live = numbers.live_calls()
+    calls = _calls(groups)
+    return CampaignCounts(
+        campaign=_view(row),
+        sentence=_sentence(row, people, wait, sum(live.values()), held),
+        recipients=people,
+        waiting=wait,
+        retrying=retrying,
+        live_calls=live,
+        calls_last_minute=facts.last_minute.get(row.id, 0),
+        calls_per_minute_cap=60.0 * row.cap_cps,
+        calls=calls,
+        answer_rate=sum(group.answered for group in groups) / calls if calls else None,
+        window=next_window(zones, facts.shut[row.id], now),
+        problems=_problems(row, people, groups, held),
+        answers=_answers(numbers.answers()),
+    )
+
+
+def _calls(groups: Sequence[AttemptGroup]) -> int:
+    none = (AttemptStatus.QUEUED, AttemptStatus.CANCELLED)
+    return sum(group.attempts for group in groups if group.status not in none)
+
+
+def _problems(
+    row: CampaignRow, people: RecipientCounts, groups: Sequence[AttemptGroup], held: str | None
+) -> list[str]:
+    if row.status not in _ACTIVE:
+        return []
     found = []
-    for row in rows:
-        people = _recipients(statuses[row.id])
-        held = why_held(row, blocked, backoffs, now, live_allowed=around.live_allowed)
-        wait = Waiting(sentence="Nobody is waiting.")
-        if people.pending:
-            wait = waiting(session, row.id, row.rule_set, row.windows, now, held)
-            if row.status != CampaignStatus.RUNNING:
-                told = not_running(row, people.pending, retrying.get(row.id, 0))
-                wait = wait.model_copy(update={"sentence": told})
-        calls = sum(live[row.id].values())
-        found.append(
-            CampaignCounts(
-                campaign=_view(row),
-                sentence=_sentence(row, people, wait, calls, held),
-                recipients=people,
-                waiting=wait,
-                retrying=retrying.get(row.id, 0),
-                live_calls=live[row.id],
-                calls_last_minute=per_minute.get(row.id, 0),
-                answers=_answers(pressed[row.id]),
-            )
-        )
+    if held is not None and row.status == CampaignStatus.RUNNING:
+        found.append(words.sentence(held))
+    if row.status == CampaignStatus.PAUSED and row.status_reason not in (None, "paused"):
+        found.append(words.sentence(row.status_reason or ""))
+    if in_doubt := sum(group.in_doubt for group in groups):
+        are = "is" if in_doubt == 1 else "are"
+        found.append(f"{words.calls(in_doubt)} {are} in doubt.")
+    if people.review:
+        need = "needs" if people.review == 1 else "need"
+        found.append(f"{words.people(people.review)} {need} a decision.")
     return found
 
 
@@ -137,7 +214,8 @@ def _answers(keys: Sequence[AnswerCount]) -> Answers:
     )
 
 
-def _attempts(groups: Sequence[AttemptGroup]) -> AttemptCounts:
+def attempt_counts(groups: Sequence[AttemptGroup]) -> AttemptCounts:
+    """Attempts in every way that they are counted in."""
     by_status = _counted(groups, "status", [status.value for status in AttemptStatus])
     live = [status.value for status in LIVE if status is not AttemptStatus.QUEUED]
     return AttemptCounts(
@@ -149,7 +227,14 @@ def _attempts(groups: Sequence[AttemptGroup]) -> AttemptCounts:
         in_doubt=sum(group.in_doubt for group in groups),
         ever_in_doubt=sum(group.ever_in_doubt for group in groups),
         refused=sum(group.refused for group in groups),
+        rang=sum(group.rang for group in groups),
+        answered=sum(group.answered for group in groups),
     )
+
+
+def dispositions_of(groups: Sequence[AttemptGroup]) -> dict[str, int]:
+    """How the calls ended; every ending appears."""
+    return _counted(groups, "disposition", [one.value for one in Disposition])
 
 
 def _counted(

@@ -3,20 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy.orm import Session
 
 from campaigns.config import Settings
-from campaigns.dispatcher import TickRules, why_blocked
+from campaigns.dispatcher import PROBE_SECONDS, TickRules, blocked_by
 from campaigns.reporting import words
 from campaigns.reporting.values import HealthLine, SystemHealth
-from campaigns.store import dispatch
-from campaigns.store import health as health_rows
+from campaigns.store.health import MISSED_LIMIT, Beat, System, read_system
 
-PROBE_SECONDS = 10.0
-
-Beat = tuple[str, str, datetime, bool, dict[str, Any]]
+# An event that is not applied after this long was left behind; one that waits less is on its way.
+LAG_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,62 +29,108 @@ class Surroundings:
         """From the settings."""
         return cls(config.heartbeat_limit, config.live_dialling)
 
-    def why_blocked(self, session: Session, now: datetime) -> str | None:
-        """Why nobody is called at all, asked as the scheduler asks it; None when they may be."""
+    def why_blocked(self, system: System, now: datetime) -> str | None:
+        """Why nobody is called at all, by the scheduler's own rule; None when they may be."""
         rules = TickRules(heartbeat_limit=self.heartbeat_limit, live_allowed=self.live_allowed)
-        return why_blocked(session, rules, now)
+
+        def fresh(kind: str, seconds: float) -> bool:
+            since = now - timedelta(seconds=seconds)
+            return any(b.kind == kind and b.ready and b.at > since for b in system.beats)
+
+        return blocked_by(
+            rules,
+            enabled=system.enabled,
+            web_alive=fresh("web", self.heartbeat_limit),
+            url_answers=fresh("public_url", PROBE_SECONDS),
+        )
 
 
 def system_health(session: Session, now: datetime, around: Surroundings) -> SystemHealth:
     """The scheduler, the processes and the public URL as they are at `now`."""
-    beats: Sequence[Beat] = dispatch.heartbeats(session)
+    return told(read_system(session, now), now, around)
+
+
+def told(system: System, now: datetime, around: Surroundings) -> SystemHealth:
+    """The health of the system in words. Pure.
+
+    Slots that were missed and events that wait are shown; they keep nobody from being called.
+    """
     limit = timedelta(seconds=around.heartbeat_limit)
-    lines = [
-        _scheduler(session, now),
-        _processes("Web", "web", beats, now, limit),
-        _processes("Dial workers", "dial", beats, now, limit),
-        _public_url(beats, now),
+    needed = [
+        _scheduler(system, now),
+        _processes("Web", "web", system.beats, now, limit),
+        _processes("Dial workers", "dial", system.beats, now, limit),
+        _public_url(system.beats, now),
+        HealthLine(part="Database", ok=True, sentence=f"PostgreSQL {system.database} answers."),
     ]
-    blocked = around.why_blocked(session, now)
+    blocked = around.why_blocked(system, now)
     return SystemHealth(
-        ok=blocked is None and all(line.ok for line in lines), blocked=blocked, lines=lines
+        ok=blocked is None and all(line.ok for line in needed),
+        blocked=blocked,
+        lines=[*needed, _slots(system), _callbacks(system, now)],
     )
 
 
-def _scheduler(session: Session, now: datetime) -> HealthLine:
-    lease = health_rows.scheduler_lease(session)
-    if lease is None:
+def _scheduler(system: System, now: datetime) -> HealthLine:
+    if system.leader is None:
         return HealthLine(part="Scheduler", ok=False, sentence="No scheduler has led yet.")
-    holder, expires_at = lease
-    if expires_at is None or expires_at <= now:
+    if system.leads_until is None or system.leads_until <= now:
         return HealthLine(part="Scheduler", ok=False, sentence="No scheduler leads.")
-    return HealthLine(part="Scheduler", ok=True, sentence=f"{_short(holder)} leads.")
+    return HealthLine(part="Scheduler", ok=True, sentence=f"{_short(system.leader)} leads.")
 
 
 def _processes(
     part: str, kind: str, beats: Sequence[Beat], now: datetime, limit: timedelta
 ) -> HealthLine:
-    alive = [beat for beat in beats if beat[1] == kind and beat[2] > now - limit]
-    ready = sum(beat[3] for beat in alive)
+    alive = [beat for beat in beats if beat.kind == kind and beat.at > now - limit]
+    ready = sum(beat.ready for beat in alive)
     if ready:
         told = "1 is alive" if ready == 1 else f"{ready} are alive"
         unready = f"; {len(alive) - ready} not ready" if len(alive) > ready else ""
         return HealthLine(part=part, ok=True, sentence=f"{told}{unready}.")
     if alive:
         return HealthLine(part=part, ok=False, sentence="Alive, but not ready.")
-    last = max((beat[2] for beat in beats if beat[1] == kind), default=None)
+    last = max((beat.at for beat in beats if beat.kind == kind), default=None)
     seen = f" The last sign was at {words.instant(last)}." if last else ""
     return HealthLine(part=part, ok=False, sentence=f"No sign of life.{seen}")
 
 
 def _public_url(beats: Sequence[Beat], now: datetime) -> HealthLine:
     fresh = timedelta(seconds=PROBE_SECONDS)
-    found = next((beat for beat in beats if beat[1] == "public_url"), None)
-    if found is None or found[2] <= now - fresh:
+    found = next((beat for beat in beats if beat.kind == "public_url"), None)
+    if found is None or found.at <= now - fresh:
         return HealthLine(part="Public URL", ok=False, sentence="Not probed for a while.")
-    url, told = found[4].get("url", ""), found[4].get("sentence", "")
-    sentence = f"{url} answers." if found[3] else str(told or f"{url} does not answer.")
-    return HealthLine(part="Public URL", ok=found[3], sentence=sentence)
+    url, told = found.detail.get("url", ""), found.detail.get("sentence", "")
+    sentence = f"{url} answers." if found.ready else str(told or f"{url} does not answer.")
+    return HealthLine(part="Public URL", ok=found.ready, sentence=sentence)
+
+
+def _slots(system: System) -> HealthLine:
+    missed = system.slots_missed
+    if not missed:
+        return HealthLine(part="Slots", ok=True, sentence="None was missed in the last minute.")
+    count = f"{missed:,}" if missed < MISSED_LIMIT else f"At least {missed:,}"
+    were = "was" if missed == 1 else "were"
+    return HealthLine(
+        part="Slots",
+        ok=False,
+        sentence=f"{count} {were} missed in the last minute; those people are called again soon.",
+    )
+
+
+def _callbacks(system: System, now: datetime) -> HealthLine:
+    part = "Callbacks"
+    if system.oldest_event_at is not None:
+        waits = (now - system.oldest_event_at).total_seconds()
+        if waits > LAG_SECONDS:
+            sentence = f"The oldest one has waited {waits:,.0f} seconds to be applied."
+            return HealthLine(part=part, ok=False, sentence=sentence)
+    if system.event_delay is None:
+        return HealthLine(part=part, ok=True, sentence="None came yet.")
+    sentence = "The latest was applied at once."
+    if system.event_delay >= 0.1:
+        sentence = f"The latest was applied after {system.event_delay:.1f} seconds."
+    return HealthLine(part=part, ok=system.event_delay <= LAG_SECONDS, sentence=sentence)
 
 
 def _short(holder: str) -> str:

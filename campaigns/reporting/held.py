@@ -3,18 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from campaigns.models import Account
 from campaigns.reporting import words
 from campaigns.store.histories import CampaignRow
-
-
-def backing_off(session: Session, now: datetime) -> dict[str, datetime]:
-    """Accounts by name that dial nothing yet, and until when."""
-    query = select(Account.name, Account.backoff_until).where(Account.backoff_until > now)
-    return {name: until for name, until in session.execute(query) if until is not None}
 
 
 def why_held(

@@ -77,6 +77,7 @@ class RecipientCounts(Value):
     expired: int = Field(0, description="Not reached before the deadline.")
     blocked: int = Field(0, description="Opted out.")
     review: int = Field(0, description="A person must decide; the reason says why.")
+    removed: int = Field(0, description="Taken out of the campaign after an attempt.")
 
     @property
     def done(self) -> int:
@@ -91,6 +92,11 @@ class Waiting(Value):
     hours: int = Field(0, description="Wait for their calling hours.")
     retry: int = Field(0, description="Were called before and will be called again.")
     later: int = Field(0, description="Are not due yet.")
+    exact: bool = Field(
+        True,
+        description="False: within ten minutes very many are due, and how many of them before and "
+        "after now is an estimate; the sum is exact.",
+    )
     next_due_at: datetime | None = Field(None, description="When the next of them can be called.")
     opens_at: datetime | None = Field(None, description="When the next calling window opens.")
     sentence: str = Field("", description="The same in words.")
@@ -107,6 +113,8 @@ class AttemptCounts(Value):
     in_doubt: int = Field(description="A call may or may not exist; nobody can say yet.")
     ever_in_doubt: int = Field(description="The same, including those that were resolved.")
     refused: int = Field(description="The provider said no before there was a call.")
+    rang: int = Field(0, description="The callee's telephone rang, or was answered at once.")
+    answered: int = Field(0, description="Somebody or something answered.")
 
 
 class HourCount(Value):
@@ -117,6 +125,39 @@ class HourCount(Value):
     calls: int = Field(description="Attempts that were not cancelled.")
     answered: int
     cancelled: int
+    dispositions: dict[str, int] = Field(
+        default_factory=dict, description="How the hour's calls ended, those endings that occurred."
+    )
+
+
+class MinuteCount(Value):
+    """One UTC minute: how many calls began in it."""
+
+    minute: datetime
+    calls: int
+
+
+class HeatCell(Value):
+    """One hour of the week: how many calls there were, and how many of them were answered."""
+
+    weekday: int = Field(description="0 is Monday.")
+    hour: int = Field(description="0 to 23, on the clock of the zone that was asked for.")
+    calls: int
+    answered: int
+
+    @property
+    def rate(self) -> float | None:
+        """The share of calls that were answered, 0 to 1; None without calls."""
+        return self.answered / self.calls if self.calls else None
+
+
+class FunnelStep(Value):
+    """How many people got this far."""
+
+    key: str = Field(examples=["called"])
+    label: str = Field(examples=["Called"])
+    people: int
+    share: float = Field(description="Of all people, 0 to 1.")
 
 
 class KeyCount(Value):
@@ -146,6 +187,15 @@ class CampaignCounts(Value):
     retrying: int = Field(description="Pending recipients who were called before.")
     live_calls: dict[str, int] = Field(description="Calls alive now, by status.")
     calls_last_minute: int
+    calls_per_minute_cap: float = Field(
+        0.0, description="Calls a minute, at most, under every limit that holds."
+    )
+    calls: int = Field(0, description="Calls made so far.")
+    answer_rate: float | None = Field(
+        None, description="Share of the calls made that were answered, 0 to 1; null without calls."
+    )
+    window: str = Field("", description="Whether those who wait may be called now, or when.")
+    problems: list[str] = Field(default_factory=list, description="What needs a person, in words.")
     answers: Answers
 
     @property
@@ -164,6 +214,12 @@ class CampaignReport(CampaignCounts):
     attempts: AttemptCounts
     dispositions: dict[str, int] = Field(description="How the calls ended.")
     hours: list[HourCount]
+    minutes: list[MinuteCount] = Field(
+        default_factory=list, description="The last 60 minutes, oldest first, zeros included."
+    )
+    funnel: list[FunnelStep] = Field(
+        default_factory=list, description="People, called, reached, pressed a key, confirmed."
+    )
 
 
 class EventView(Value):
@@ -254,6 +310,47 @@ class LogEntry(Value):
     sentence: str
 
 
+class Found(Value):
+    """A recipient that a search found."""
+
+    recipient: RecipientView
+    campaign_name: str
+    name: str | None = Field(description="Their column `name`, if their list has one.")
+
+
+class InDoubt(Value):
+    """An attempt of which nobody can say whether there is a call, or how it ended."""
+
+    attempt: AttemptView
+    campaign_name: str
+    name: str | None
+    recipient_status: str
+    next_attempt_at: datetime | None
+    sentence: str = Field(description="What is not known, and what happens next.")
+
+
+class Pulse(Value):
+    """What changes of a campaign while somebody watches."""
+
+    id: int
+    name: str
+    status: str
+    sentence: str
+    window: str
+    problems: list[str]
+    recipients: RecipientCounts
+    done: int
+    waiting: Waiting
+    retrying: int
+    live_calls: dict[str, int]
+    on_the_phone: int
+    calls: int
+    calls_last_minute: int
+    calls_per_minute_cap: float
+    answer_rate: float | None
+    answers: Answers
+
+
 class HealthLine(Value):
     """One part of the system, in words."""
 
@@ -277,3 +374,25 @@ class Overview(Value):
     health: SystemHealth
     campaigns: list[CampaignCounts]
     more: bool = Field(description="There are more campaigns than are shown.")
+    after: str | None = Field(
+        None, description="Where the rest of the list begins; null when there is no more."
+    )
+
+
+class CampaignLive(Pulse):
+    """One campaign as its page shows it while it is watched."""
+
+    as_of: datetime
+    dispositions: dict[str, int]
+    attempts: AttemptCounts
+    funnel: list[FunnelStep]
+    minutes: list[MinuteCount]
+    log: list[LogEntry]
+
+
+class OverviewLive(Value):
+    """The overview while it is watched."""
+
+    as_of: datetime
+    health: SystemHealth
+    campaigns: list[Pulse]

@@ -1,32 +1,52 @@
-"""Who waits for what: a slot, their calling hours, their time to be called again, their day."""
+"""Who waits for what: a slot, their calling hours, their time to be called again, their day.
 
-from collections.abc import Mapping
+Pure but for the rules' own tables: what is in the database is handed in.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
-
-from sqlalchemy.orm import Session
 
 from campaigns import compliance
 from campaigns.lifecycle import CampaignStatus
 from campaigns.reporting import words
 from campaigns.reporting.values import Waiting
-from campaigns.store import recipients, reports
 from campaigns.store.histories import CampaignRow
-from campaigns.store.reports import WaitingGroup
+from campaigns.store.reports import WaitingZone
 
 
-class _Closed(NamedTuple):
+class Shut(NamedTuple):
     """A set of zones in which nobody may be called now. `opens_at` None: not in sight."""
 
     zone: str
     opens_at: datetime | None
 
 
+class _Group(NamedTuple):
+    """People who wait for the same thing, and when the first of them is due."""
+
+    people: int
+    first_at: datetime | None
+
+
+def shut_keys(
+    row: CampaignRow,
+    keys: Iterable[int],
+    sets: Mapping[int, Sequence[str]],
+    now: datetime,
+) -> dict[int, Shut]:
+    """Those zone keys of a campaign's people under which nobody may be called at `now`."""
+    both = compliance.windows_for(row.rule_set, row.windows)
+    return {
+        key: Shut(sets[key][0], compliance.next_allowed(both, sets[key], now))
+        for key in keys
+        if key in sets and not compliance.allowed(both, sets[key], now)
+    }
+
+
 def waiting(
-    session: Session,
-    campaign_id: int,
-    rule_set: str,
-    windows: Mapping[str, Any],
+    zones: Sequence[WaitingZone],
+    shut: Mapping[int, Shut],
     now: datetime,
     held: str | None = None,
 ) -> Waiting:
@@ -34,26 +54,50 @@ def waiting(
 
     `held` is why nobody is called although they are due.
     """
-    closed = _closed_keys(session, campaign_id, rule_set, windows, now)
-    groups = {
-        group.wait: group
-        for group in reports.waiting_recipients(
-            session, campaign_id, now, {key: one.opens_at for key, one in closed.items()}
-        )
-    }
+    groups = _groups(zones)
     opening = min(
-        (one for one in closed.values() if one.opens_at is not None),
+        (one for one in shut.values() if one.opens_at is not None),
         key=lambda one: one.opens_at or now,
         default=None,
     )
     opens_at = opening.opens_at if opening is not None and "hours" in groups else None
-    counts = {wait: group.people for wait, group in groups.items()}
+    counts: dict[str, Any] = {wait: group.people for wait, group in groups.items()}
     return Waiting(
         **counts,
+        exact=all(one.exact for one in zones),
         next_due_at=_next_due(groups, opens_at, now),
         opens_at=opens_at,
         sentence=_sentence(groups, opening if opens_at else None, now, held),
     )
+
+
+def next_window(zones: Sequence[WaitingZone], shut: Mapping[int, Shut], now: datetime) -> str:
+    """When those who wait may be called, in words; empty when nobody waits."""
+    keys = {one.zone_key for one in zones}
+    if not keys:
+        return ""
+    if not keys <= set(shut):
+        rest = f"; closed in {len(keys & set(shut))} of {len(keys)} zones"
+        return f"Open now{rest if keys & set(shut) else ''}."
+    opening = min(
+        (shut[key] for key in keys if shut[key].opens_at is not None),
+        key=lambda one: one.opens_at or now,
+        default=None,
+    )
+    return words.sentence(_opening(opening, now))
+
+
+def _groups(zones: Sequence[WaitingZone]) -> dict[str, _Group]:
+    found: dict[str, _Group] = {}
+    for one in zones:
+        early, late = ("hours" if one.closed else "due"), ("retry" if one.retry else "later")
+        for wait, people, at in ((early, one.early, None), (late, one.late, one.first_late)):
+            if people > 0:
+                known = found.get(wait, _Group(0, None))
+                first = min((t for t in (known.first_at, at) if t is not None), default=None)
+                found[wait] = _Group(known.people + people, first)
+    order = ("due", "hours", "retry", "later")
+    return {wait: found[wait] for wait in order if wait in found}
 
 
 def not_running(row: CampaignRow, pending: int, retrying: int) -> str:
@@ -76,30 +120,17 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _closed_keys(
-    session: Session, campaign_id: int, rule_set: str, windows: Mapping[str, Any], now: datetime
-) -> dict[int, _Closed]:
-    both = compliance.windows_for(rule_set, windows)
-    sets = recipients.zone_sets(session)
-    closed = {}
-    for key in reports.pending_zone_keys(session, campaign_id):
-        zones = sets[key]
-        if not compliance.allowed(both, zones, now):
-            closed[key] = _Closed(zones[0], compliance.next_allowed(both, zones, now))
-    return closed
-
-
 def _next_due(
-    groups: Mapping[str, WaitingGroup], opens_at: datetime | None, now: datetime
+    groups: Mapping[str, _Group], opens_at: datetime | None, now: datetime
 ) -> datetime | None:
     if "due" in groups:
         return now
     ahead = [groups[wait].first_at for wait in ("retry", "later") if wait in groups]
-    return min([*ahead, *([opens_at] if opens_at else [])], default=None)
+    return min((at for at in (*ahead, opens_at) if at is not None), default=None)
 
 
 def _sentence(
-    groups: Mapping[str, WaitingGroup], opening: _Closed | None, now: datetime, held: str | None
+    groups: Mapping[str, _Group], opening: Shut | None, now: datetime, held: str | None
 ) -> str:
     if not groups:
         return "Nobody is waiting."
@@ -117,14 +148,14 @@ def _sentence(
             f"{groups['hours'].people:,} for their calling hours ({_opening(opening, now)})"
         )
     if "retry" in groups:
-        at = groups["retry"].first_at
-        parts.append(
-            f"{groups['retry'].people:,} to be called again, the first {words.until(at, now)}"
-        )
+        parts.append(f"{groups['retry'].people:,} to be called again{_first(groups['retry'], now)}")
     if "later" in groups:
-        at = groups["later"].first_at
-        parts.append(f"{groups['later'].people:,} for their time, the first {words.until(at, now)}")
+        parts.append(f"{groups['later'].people:,} for their time{_first(groups['later'], now)}")
     return _joined(parts, due_first="due" in groups)
+
+
+def _first(group: _Group, now: datetime) -> str:
+    return "" if group.first_at is None else f", the first {words.until(group.first_at, now)}"
 
 
 def _due(count: int, held: str | None) -> str:
@@ -140,7 +171,7 @@ def _joined(parts: list[str], *, due_first: bool) -> str:
     return f"{parts[0]}{rest}."
 
 
-def _opening(opening: _Closed | None, now: datetime) -> str:
+def _opening(opening: Shut | None, now: datetime) -> str:
     if opening is None or opening.opens_at is None:
         return "no window opens within the next two weeks"
     at = opening.opens_at

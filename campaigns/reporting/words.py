@@ -50,6 +50,12 @@ def until(at: datetime, now: datetime) -> str:
     return "now"
 
 
+def ago(at: datetime, now: datetime) -> str:
+    """How long since `at`: "just now", "40 seconds ago", "3 hours ago", "2 days ago"."""
+    told = until(now, at)
+    return "just now" if told == "now" else f"{told.removeprefix('in ')} ago"
+
+
 def listed(parts: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     *front, last = parts

@@ -13,6 +13,11 @@ def find_key(session: Session, sha256: str) -> ApiKey | None:
     return session.scalars(select(ApiKey).where(ApiKey.key_sha256 == sha256)).one_or_none()
 
 
+def lock_key(session: Session, key_id: int) -> ApiKey | None:
+    """The key, whose row stays locked until the transaction ends."""
+    return session.get(ApiKey, key_id, with_for_update=True, populate_existing=True)
+
+
 def list_keys(session: Session) -> list[ApiKey]:
     """Every key, newest first."""
     return list(session.scalars(select(ApiKey).order_by(ApiKey.id.desc())))

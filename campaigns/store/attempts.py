@@ -183,8 +183,12 @@ def cancel_queued_attempts_of(
     campaign_id: int | None = None,
     account_id: int | None = None,
     numbers: Sequence[str] | None = None,
+    prefixes: Sequence[str] = (),
 ) -> list[Cancelled]:
-    """Cancel what is queued for one campaign, one account or some numbers. Hold the gate first."""
+    """Cancel what is queued for one campaign, one account or some numbers. Hold the gate first.
+
+    With `numbers`, also for numbers that begin with one of `prefixes`.
+    """
     return _cancelled(
         session.execute(
             text("""
@@ -195,7 +199,12 @@ def cancel_queued_attempts_of(
                   AND (CAST(:account_id AS bigint) IS NULL OR a.account_id = :account_id)
                   AND (CAST(:numbers AS text[]) IS NULL OR EXISTS (
                         SELECT 1 FROM recipients r
-                        WHERE r.id = a.recipient_id AND r.numbers && CAST(:numbers AS text[])))
+                        WHERE r.id = a.recipient_id AND (
+                            r.numbers && CAST(:numbers AS text[])
+                            OR EXISTS (
+                                SELECT 1 FROM unnest(r.numbers) AS n (number),
+                                    unnest(CAST(:prefixes AS text[])) AS p (prefix)
+                                WHERE starts_with(n.number, p.prefix)))))
                 RETURNING a.id, a.recipient_id, a.account_id, a.campaign_id, a.cancel_reason
             """),
             {
@@ -204,6 +213,7 @@ def cancel_queued_attempts_of(
                 "campaign_id": campaign_id,
                 "account_id": account_id,
                 "numbers": list(numbers) if numbers is not None else None,
+                "prefixes": list(prefixes),
             },
         ).all()
     )

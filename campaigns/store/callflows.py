@@ -23,6 +23,7 @@ class Conversation:
     appointment_at: datetime | None
     fields: dict[str, Any]
     definition: dict[str, Any]
+    audio: dict[str, tuple[int, str]]  # by content: the id and the media type
 
 
 def conversation_of(session: Session, attempt_id: int) -> Conversation | None:
@@ -31,8 +32,13 @@ def conversation_of(session: Session, attempt_id: int) -> Conversation | None:
         text("""
             SELECT a.status, a.account_id, k.provider, a.provider_call_id,
                    a.recall_requested_at IS NOT NULL,
-                   EXISTS (SELECT 1 FROM opt_outs o WHERE o.number = ANY (r.numbers)),
-                   a.number, r.zone, r.appointment_at, r.fields, f.definition
+                   opted_out(r.numbers, a.campaign_id, statement_timestamp()),
+                   a.number, r.zone, r.appointment_at, r.fields, f.definition,
+                   coalesce((
+                       SELECT jsonb_object_agg(x.sha256, jsonb_build_array(x.id, x.media_type))
+                       FROM flow_audio p JOIN audio_files x ON x.id = p.audio_id
+                       WHERE p.flow_id = f.id
+                   ), '{}')
             FROM attempts a
             JOIN recipients r ON r.id = a.recipient_id
             JOIN campaigns c ON c.id = a.campaign_id

@@ -329,15 +329,18 @@ def lock_account(session: Session, account_id: int) -> tuple[int, datetime | Non
     return row[0], row[1]
 
 
-def stop_account(session: Session, account_id: int, status: str, reason: str) -> bool:
+def stop_account(
+    session: Session, account_id: int, status: str, reason: str, *, by_itself: bool
+) -> bool:
     """Pause an account or switch it off. Returns False when it was not active. Hold the gate."""
     return bool(
         session.execute(
             text("""
-                UPDATE accounts SET status = :status, status_reason = :reason
+                UPDATE accounts
+                SET status = :status, status_reason = :reason, paused_itself = :by_itself
                 WHERE id = :id AND status <> 'off' AND status <> :status RETURNING true
             """),
-            {"id": account_id, "status": status, "reason": reason},
+            {"id": account_id, "status": status, "reason": reason, "by_itself": by_itself},
         ).scalar_one_or_none()
     )
 

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from campaigns.store.tallies import read_tallies
+
 
 @dataclass(frozen=True, slots=True)
 class ExportRow:
@@ -42,14 +44,8 @@ def variable_names(session: Session, campaign_id: int) -> list[str]:
         names.update(dict.fromkeys(mapping.get("fields", ())))
         if mapping.get("name_column"):
             names["name"] = None
-    others = session.execute(
-        text("""
-            SELECT DISTINCT jsonb_object_keys(fields) FROM recipients
-            WHERE campaign_id = :id AND import_id IS NULL ORDER BY 1
-        """),
-        {"id": campaign_id},
-    ).scalars()
-    names.update(dict.fromkeys(others))
+    others = read_tallies(session, [campaign_id], ["columns"])
+    names.update(dict.fromkeys(one.key[0] for one in others))
     return list(names)
 
 
@@ -68,9 +64,7 @@ def read_recipients(session: Session, campaign_id: int, after: int, limit: int) 
                 ORDER BY a.n DESC LIMIT 1
             ) last ON true
             LEFT JOIN LATERAL (
-                SELECT p.meaning, p.at
-                FROM attempts a JOIN responses p ON p.attempt_id = a.id
-                WHERE a.recipient_id = r.id ORDER BY p.at DESC, p.id DESC LIMIT 1
+                SELECT meaning, at FROM last_answers l WHERE l.recipient_id = r.id LIMIT 1
             ) said ON true
             WHERE r.campaign_id = :campaign AND r.id > :after
             ORDER BY r.id LIMIT :limit
@@ -78,3 +72,53 @@ def read_recipients(session: Session, campaign_id: int, after: int, limit: int) 
         {"campaign": campaign_id, "after": after, "limit": limit},
     )
     return [ExportRow(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptExportRow:
+    """One attempt, without what was heard on it."""
+
+    id: int
+    recipient: int
+    n: int
+    number: str
+    status: str
+    disposition: str | None
+    answered_by: str | None
+    cancel_reason: str | None
+    slot_at: datetime
+    claimed_at: datetime | None
+    ringing_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
+    end_reason: str | None
+    spent: bool
+    provider_call_id: str | None
+    pressed: str | None
+
+
+def read_attempts(
+    session: Session, campaign_id: int, after: tuple[datetime, int] | None, limit: int
+) -> list[AttemptExportRow]:
+    """The next attempts of a campaign by their slots, each with the keys pressed on it."""
+    rows = session.execute(
+        text(f"""
+            SELECT a.id, a.recipient_id, a.n, a.number, a.status, a.disposition, a.answered_by,
+                   a.cancel_reason, a.slot_at, a.claimed_at, a.ringing_at, a.answered_at,
+                   a.ended_at, a.end_reason, a.spent, a.provider_call_id, pressed.digits
+            FROM attempts a
+            LEFT JOIN LATERAL (
+                SELECT string_agg(p.digit, ' ' ORDER BY p.at, p.id) AS digits
+                FROM responses p WHERE p.attempt_id = a.id
+            ) pressed ON true
+            WHERE a.campaign_id = :campaign
+              {"AND (a.slot_at, a.id) > (:slot_at, :id)" if after is not None else ""}
+            ORDER BY a.slot_at, a.id LIMIT :limit
+        """),
+        {
+            "campaign": campaign_id,
+            "limit": limit,
+            **({"slot_at": after[0], "id": after[1]} if after is not None else {}),
+        },
+    )
+    return [AttemptExportRow(*row) for row in rows]

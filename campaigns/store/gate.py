@@ -7,7 +7,7 @@ locks in one transaction exhaust PostgreSQL's shared memory, and a prefix has no
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-# Also written in the function claim_attempts (migration 0002): the two must be equal.
+# Also written in the function claim_attempts (migrations 0002 and 0006): the two must be equal.
 GATE_LOCK = 7420001
 
 

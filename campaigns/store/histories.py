@@ -37,6 +37,7 @@ class CampaignRow:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    cap_cps: float  # calls per second under every limit: account, group, caller id, campaign
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +143,21 @@ class AccountRow:
     live_calls: int
 
 
-_CAMPAIGN = """
-    SELECT c.id, c.name, c.kind, c.status, c.status_reason, k.name, k.status, k.status_reason,
-           k.live, n.number, c.rule_set, c.windows, c.starts_at, c.ends_at, c.max_cps, c.weight,
-           c.ring_timeout, c.retry_policy, c.reminder, c.default_country, f.definition,
-           c.created_at, c.started_at, c.finished_at
+CAMPAIGN_SQL = """
+    SELECT c.id, c.name, c.kind, c.status, c.status_reason, k.name AS account,
+           k.status AS account_status, k.status_reason AS account_reason,
+           k.live, n.number AS caller_id, c.rule_set, c.windows, c.starts_at, c.ends_at,
+           c.max_cps, c.weight, c.ring_timeout, c.retry_policy, c.reminder, c.default_country,
+           f.definition AS flow, c.created_at, c.started_at, c.finished_at,
+           least(k.cps, g.cps, n.cps, c.max_cps) AS cap_cps
     FROM campaigns c
     JOIN accounts k ON k.id = c.account_id
+    LEFT JOIN pacing_groups g ON g.name = k.pacing_group
     JOIN caller_ids n ON n.id = c.caller_id_id
     JOIN flows f ON f.id = c.flow_id
 """
+
+_LAST_ID = 2**63 - 1
 
 _RECIPIENT_COLUMNS = ", ".join(RecipientRow.__slots__)
 _ATTEMPT_COLUMNS = ", ".join(
@@ -161,7 +167,9 @@ _ATTEMPT_COLUMNS = ", ".join(
 
 def find_campaign(session: Session, campaign_id: int) -> CampaignRow | None:
     """One campaign."""
-    row = session.execute(text(f"{_CAMPAIGN} WHERE c.id = :id"), {"id": campaign_id}).one_or_none()
+    row = session.execute(
+        text(f"{CAMPAIGN_SQL} WHERE c.id = :id"), {"id": campaign_id}
+    ).one_or_none()
     return None if row is None else CampaignRow(*row)
 
 
@@ -169,34 +177,44 @@ def list_campaigns(
     session: Session, before: int | None, limit: int, *, status: str | None = None
 ) -> list[CampaignRow]:
     """Campaigns, newest first, older than `before`."""
+    wanted = "AND c.status = :status" if status is not None else ""
     rows = session.execute(
         text(f"""
-            {_CAMPAIGN}
-            WHERE (CAST(:before AS bigint) IS NULL OR c.id < :before)
-              AND (CAST(:status AS text) IS NULL OR c.status = :status)
-            ORDER BY c.id DESC LIMIT :limit
+            {CAMPAIGN_SQL} WHERE c.id < :before {wanted} ORDER BY c.id DESC LIMIT :limit
         """),
-        {"before": before, "limit": limit, "status": status},
+        {"before": before or _LAST_ID, "limit": limit, "status": status},
     )
     return [CampaignRow(*row) for row in rows]
 
 
-def shown_campaigns(session: Session, limit: int) -> list[CampaignRow]:
+# Active campaigns first, then drafts, then what is over; newest first. Test calls are shown only
+# while they are under way. `:after_rank` and `:after_id` are those of the last one seen.
+SHOWN_SQL = f"""
+    SELECT campaigns_.* FROM ({CAMPAIGN_SQL}) campaigns_
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN campaigns_.status IN ('running', 'paused', 'scheduled') THEN 0
+        WHEN campaigns_.status = 'draft' THEN 1 ELSE 2 END AS rank) r
+    WHERE (campaigns_.kind <> 'test' OR campaigns_.status IN ('running', 'paused'))
+      AND (r.rank, -campaigns_.id) > (:after_rank, -CAST(:after_id AS bigint))
+    ORDER BY r.rank, campaigns_.id DESC LIMIT :shown
+"""
+
+
+def shown_campaigns(
+    session: Session, limit: int, after: tuple[int, int] | None = None
+) -> list[CampaignRow]:
     """Campaigns for a page: active ones first, then drafts, then what is over; newest first.
 
-    Test calls are shown only while they are under way.
+    `after` is the rank (0 active, 1 draft, 2 over) and the id of the last one seen.
     """
-    rows = session.execute(
-        text(f"""
-            {_CAMPAIGN}
-            WHERE c.kind <> 'test' OR c.status IN ('running', 'paused')
-            ORDER BY CASE WHEN c.status IN ('running', 'paused', 'scheduled') THEN 0
-                          WHEN c.status = 'draft' THEN 1 ELSE 2 END, c.id DESC
-            LIMIT :limit
-        """),
-        {"limit": limit},
-    )
+    rows = session.execute(text(SHOWN_SQL), {"shown": limit, **shown_values(after)})
     return [CampaignRow(*row) for row in rows]
+
+
+def shown_values(after: tuple[int, int] | None = None) -> dict[str, int]:
+    """The place in the list of `SHOWN_SQL`; its beginning by default."""
+    rank, campaign_id = after or (-1, 0)
+    return {"after_rank": rank, "after_id": campaign_id}
 
 
 def find_recipient(session: Session, recipient_id: int) -> RecipientRow | None:
@@ -211,12 +229,11 @@ def list_recipients(
     session: Session, campaign_id: int, status: str | None, after: int, limit: int
 ) -> list[RecipientRow]:
     """Recipients of a campaign in the order of their ids, from the first one after `after`."""
+    wanted = "AND status = :status" if status is not None else ""
     rows = session.execute(
         text(f"""
             SELECT {_RECIPIENT_COLUMNS} FROM recipients
-            WHERE campaign_id = :campaign AND id > :after
-              AND (CAST(:status AS text) IS NULL OR status = :status)
-            ORDER BY id LIMIT :limit
+            WHERE campaign_id = :campaign {wanted} AND id > :after ORDER BY id LIMIT :limit
         """),
         {"campaign": campaign_id, "status": status, "after": after, "limit": limit},
     )
@@ -272,14 +289,13 @@ def read_log(
     session: Session, before: int | None, limit: int, *, campaign_id: int | None = None
 ) -> list[LogRow]:
     """Sentences of the log, newest first, older than `before`; of one campaign or of all."""
+    wanted = "AND campaign_id = :campaign" if campaign_id is not None else ""
     rows = session.execute(
-        text("""
+        text(f"""
             SELECT id, at, campaign_id, account_id, sentence FROM campaign_log
-            WHERE (CAST(:before AS bigint) IS NULL OR id < :before)
-              AND (CAST(:campaign AS bigint) IS NULL OR campaign_id = :campaign)
-            ORDER BY id DESC LIMIT :limit
+            WHERE id < :before {wanted} ORDER BY id DESC LIMIT :limit
         """),
-        {"before": before, "limit": limit, "campaign": campaign_id},
+        {"before": before or _LAST_ID, "limit": limit, "campaign": campaign_id},
     )
     return [LogRow(*row) for row in rows]
 

@@ -80,19 +80,40 @@ def request_recall_of_everything(session: Session, reason: str, now: datetime) -
 
 
 def request_recall_of_numbers(
-    session: Session, numbers: Sequence[str], reason: str, now: datetime
+    session: Session,
+    numbers: Sequence[str],
+    reason: str,
+    now: datetime,
+    *,
+    prefixes: Sequence[str] = (),
+    campaign_id: int | None = None,
 ) -> list[int]:
-    """Ask for every unanswered call back whose recipient has one of these numbers."""
+    """Ask for every unanswered call back whose recipient has one of these numbers.
+
+    Also one that begins with one of `prefixes`; with `campaign_id`, only that campaign's calls.
+    """
     return _ids(
         session.execute(
             text("""
                 UPDATE attempts a SET recall_requested_at = :now, recall_reason = :reason
                 FROM recipients r
-                WHERE r.id = a.recipient_id AND r.numbers && CAST(:numbers AS text[])
+                WHERE r.id = a.recipient_id
+                  AND (r.numbers && CAST(:numbers AS text[])
+                       OR EXISTS (
+                            SELECT 1 FROM unnest(r.numbers) AS n (number),
+                                unnest(CAST(:prefixes AS text[])) AS p (prefix)
+                            WHERE starts_with(n.number, p.prefix)))
+                  AND (CAST(:campaign AS bigint) IS NULL OR a.campaign_id = :campaign)
                   AND a.recall_requested_at IS NULL AND a.status IN ('dialing', 'ringing')
                 RETURNING a.id
             """),
-            {"numbers": list(numbers), "reason": reason, "now": now},
+            {
+                "numbers": list(numbers),
+                "prefixes": list(prefixes),
+                "campaign": campaign_id,
+                "reason": reason,
+                "now": now,
+            },
         ).all()
     )
 

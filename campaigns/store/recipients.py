@@ -129,15 +129,14 @@ def settle_recipients(session: Session, fates: Sequence[Fate], now: datetime) ->
     )
 
 
-def opted_out_recipients(session: Session, ids: Sequence[int]) -> set[int]:
+def opted_out_recipients(session: Session, ids: Sequence[int], now: datetime) -> set[int]:
     """Those recipients of whose numbers any is opted out: who says stop on one line means it."""
     rows = session.execute(
         text("""
             SELECT r.id FROM recipients r
-            WHERE r.id = ANY (:ids)
-              AND EXISTS (SELECT 1 FROM opt_outs o WHERE o.number = ANY (r.numbers))
+            WHERE r.id = ANY (:ids) AND opted_out(r.numbers, r.campaign_id, :now)
         """),
-        {"ids": list(ids)},
+        {"ids": list(ids), "now": now},
     )
     return {row[0] for row in rows}
 
@@ -174,22 +173,28 @@ def attempts_in_last_day(
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
-def recipients_for_outcome(session: Session, ids: Sequence[int]) -> list[RecipientOutcomeRow]:
-    """Recipients, locked, with the rules that decide what happens to them next."""
+def recipients_for_outcome(
+    session: Session, ids: Sequence[int], now: datetime
+) -> list[RecipientOutcomeRow]:
+    """Recipients, locked, with the rules that decide what happens to them next.
+
+    The lock lets rows that refer to them be inserted: a key that is pressed as its call ends has
+    its response stored, and waits for the very attempt that waits here.
+    """
     rows = session.execute(
         text("""
             SELECT r.id, r.campaign_id, r.status, r.numbers, r.number_index, r.zone, r.deadline_at,
                    r.cancels_in_row, c.retry_policy, c.windows, c.rule_set, k.time_scale,
                    k.backoff_until,
-                   EXISTS (SELECT 1 FROM opt_outs o WHERE o.number = ANY (r.numbers))
+                   opted_out(r.numbers, r.campaign_id, :now)
             FROM recipients r
             JOIN campaigns c ON c.id = r.campaign_id
             JOIN accounts k ON k.id = c.account_id
             WHERE r.id = ANY (:ids)
             ORDER BY r.id
-            FOR UPDATE OF r
+            FOR NO KEY UPDATE OF r
         """),
-        {"ids": list(ids)},
+        {"ids": list(ids), "now": now},
     )
     return [RecipientOutcomeRow(*row) for row in rows]
 

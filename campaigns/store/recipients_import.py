@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import NamedTuple, cast
 
 import psycopg
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+# Made once: `json.dumps` makes an encoder for every row.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class StagedRecipient(NamedTuple):
@@ -26,6 +29,32 @@ class StagedRecipient(NamedTuple):
     deadline_at: datetime | None
     appointment_at: datetime | None
     row: str
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPerson:
+    """A person without a file, by their place among those who came together."""
+
+    place: int
+    dedupe_key: str
+    numbers: list[str]
+    fields: dict[str, str]
+    zone: str | None
+    zone_key: int | None
+    status: str
+    reason: str | None
+    next_attempt_at: datetime | None
+    deadline_at: datetime | None
+    appointment_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPerson:
+    """A recipient behind a key; `place` is set for one who was stored just now."""
+
+    id: int
+    status: str
+    place: int | None
 
 
 class StagedReject(NamedTuple):
@@ -53,7 +82,7 @@ def array_of_numbers(numbers: Sequence[str]) -> str:
 
 def object_of_fields(fields: dict[str, str]) -> str:
     """Variables as JSON."""
-    return json.dumps(fields, ensure_ascii=False)
+    return _encode(fields)
 
 
 def create_staging_table(session: Session) -> None:
@@ -109,12 +138,17 @@ def store_staged_recipients(session: Session, import_id: int, campaign_id: int) 
     """
     row = session.execute(
         text("""
-            WITH opted_out AS (
+            WITH named AS (
                 SELECT s.line FROM staged_recipients s
                 CROSS JOIN LATERAL unnest(s.numbers) AS n (number)
                 JOIN opt_outs o ON o.number = n.number
             ), marked AS (
-                SELECT s.*, s.line IN (SELECT line FROM opted_out) AS opted_out
+                SELECT s.*, CASE
+                    -- The question costs as much as storing the row, and hardly anybody is named.
+                    WHEN EXISTS (SELECT 1 FROM opt_outs WHERE is_prefix)
+                        OR s.line IN (SELECT line FROM named)
+                    THEN opted_out(s.numbers, :campaign, statement_timestamp())
+                    ELSE false END AS opted_out
                 FROM staged_recipients s
             ), stored AS (
                 INSERT INTO recipients (
@@ -140,6 +174,120 @@ def store_staged_recipients(session: Session, import_id: int, campaign_id: int) 
         {"campaign": campaign_id, "import": import_id},
     ).one()
     return Stored(imported=row[0], opted_out=row[1])
+
+
+def store_persons(
+    session: Session, campaign_id: int, persons: Sequence[StagedPerson], now: datetime
+) -> dict[str, StoredPerson]:
+    """Make recipients of people, each key once; returns who is behind each key now.
+
+    Who is in the campaign already stays as they are. A recipient with an opted-out number,
+    whichever it is, is stored as blocked.
+    """
+    if not persons:
+        return {}
+    stored = session.execute(
+        text("""
+            WITH staged AS (
+                SELECT p.*, ARRAY(SELECT jsonb_array_elements_text(p.numbers)) AS called
+                FROM jsonb_to_recordset(CAST(:persons AS jsonb)) AS p (
+                    place integer, dedupe_key text, numbers jsonb, fields jsonb, zone text,
+                    zone_key integer, status text, reason text, next_attempt_at timestamptz,
+                    deadline_at timestamptz, appointment_at timestamptz
+                )
+            ), marked AS (
+                SELECT *, opted_out(called, :campaign, :now) AS opted_out FROM staged
+            )
+            INSERT INTO recipients (
+                campaign_id, dedupe_key, numbers, fields, zone, zone_key, status, reason,
+                next_attempt_at, deadline_at, appointment_at
+            )
+            SELECT :campaign, dedupe_key, called, fields, zone, zone_key,
+                CASE WHEN opted_out THEN 'blocked' ELSE status END,
+                CASE WHEN opted_out THEN 'opted out' ELSE reason END,
+                CASE WHEN opted_out THEN NULL ELSE next_attempt_at END,
+                deadline_at, appointment_at
+            FROM marked ORDER BY place
+            ON CONFLICT (campaign_id, dedupe_key) DO NOTHING
+            RETURNING dedupe_key, id, status
+        """),
+        {
+            "campaign": campaign_id,
+            "now": now,
+            "persons": json.dumps([asdict(person) for person in persons], default=str),
+        },
+    )
+    places = {person.dedupe_key: person.place for person in persons}
+    found = {row[0]: StoredPerson(row[1], row[2], places[row[0]]) for row in stored}
+    known = session.execute(
+        text("""
+            SELECT dedupe_key, id, status FROM recipients
+            WHERE campaign_id = :campaign AND dedupe_key = ANY (:keys)
+        """),
+        {"campaign": campaign_id, "keys": [key for key in places if key not in found]},
+    )
+    return found | {row[0]: StoredPerson(row[1], row[2], None) for row in known}
+
+
+def count_recently_called(
+    session: Session, import_id: int, campaign_id: int, since: datetime
+) -> int:
+    """How many recipients of an import were called after `since`, on any of their numbers and in
+    any campaign. Attempts of which no call came do not count."""
+    count: int = session.execute(
+        text("""
+            SELECT count(DISTINCT r.id) FROM recipients r
+            CROSS JOIN LATERAL unnest(r.numbers) AS n (number)
+            JOIN attempts a
+              ON a.number = n.number AND a.ended_at > :since AND a.status = 'ended'
+            WHERE r.campaign_id = :campaign AND r.import_id = :import
+        """),
+        {"campaign": campaign_id, "import": import_id, "since": since},
+    ).scalar_one()
+    return count
+
+
+def count_called_of_import(session: Session, campaign_id: int, import_id: int) -> int:
+    """How many recipients of an import have an attempt, whatever became of it."""
+    count: int = session.execute(
+        text("""
+            SELECT count(*) FROM recipients r
+            WHERE r.campaign_id = :campaign AND r.import_id = :import
+              AND EXISTS (SELECT 1 FROM attempts a WHERE a.recipient_id = r.id)
+        """),
+        {"campaign": campaign_id, "import": import_id},
+    ).scalar_one()
+    return count
+
+
+def lock_recipients_of_import(session: Session, campaign_id: int, import_id: int) -> None:
+    """Keep the tick from taking any recipient of an import, until the transaction ends."""
+    session.execute(
+        text("""
+            SELECT count(*) FROM (
+                SELECT id FROM recipients
+                WHERE campaign_id = :campaign AND import_id = :import ORDER BY id FOR UPDATE
+            ) locked
+        """),
+        {"campaign": campaign_id, "import": import_id},
+    )
+
+
+def delete_recipients_of_import(session: Session, campaign_id: int, import_id: int) -> int:
+    """Remove the recipients of an import; returns how many there were."""
+    return cast(
+        int,
+        session.execute(
+            text("""
+                WITH gone AS (
+                    DELETE FROM recipients
+                    WHERE campaign_id = :campaign AND import_id = :import RETURNING id
+                )
+                SELECT count(*) FROM gone
+            """),
+            {"campaign": campaign_id, "import": import_id},
+        ).scalar_one(),
+    )
 
 
 def _copy(session: Session, statement: str, rows: Iterable[tuple[object, ...]]) -> None:

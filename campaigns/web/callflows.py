@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from campaigns import callbacks
 from campaigns.db import database_now, transaction
-from campaigns.links import Links
+from campaigns.links import AudioLinks, Links
 from campaigns.store.callflows import Conversation
 from campaigns.web.callbacks import Callback, callback_route
 from campaigns.web.webhooks import take_event
@@ -24,7 +24,7 @@ def opening(callback: Callback) -> Response:
     if talk.provider_call_id is None:
         _adopt_call(callback, attempt_id)
     links = Links(callback.state.public_url, talk.provider, callback.path["token"])
-    return JSONResponse(callbacks.opening_document(talk, links))
+    return JSONResponse(callbacks.opening_document(talk, links, _audio_links(callback)))
 
 
 def key_pressed(callback: Callback) -> Response:
@@ -37,7 +37,12 @@ def reply(callback: Callback) -> Response:
     """What is said to a stored keypress; one that is not stored yet is stored first."""
     attempt_id, talk = _conversation(callback)
     _record(callback, attempt_id, talk)
-    return JSONResponse(callbacks.reply_document(talk, callback.path["digit"]))
+    digit = callback.path["digit"]
+    return JSONResponse(callbacks.reply_document(talk, digit, _audio_links(callback)))
+
+
+def _audio_links(callback: Callback) -> AudioLinks:
+    return AudioLinks(callback.state.public_url, callback.state.vault)
 
 
 def _conversation(callback: Callback) -> tuple[int, Conversation]:

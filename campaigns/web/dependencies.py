@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Security
-from fastapi.security import HTTPBearer
+from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
-from campaigns import api_keys
+from campaigns import idempotency
 from campaigns.config import Settings
 from campaigns.db import database_now, transaction
 from campaigns.errors import NotFound
 from campaigns.reporting import Surroundings, read_one_snapshot
+from campaigns.web.once import OnceDep
 
 
 @dataclass(slots=True)
@@ -49,9 +49,11 @@ def _after_commit(request: Request) -> Iterator[AfterCommit]:
 AfterCommitDep = Annotated[AfterCommit, Depends(_after_commit, scope="function")]
 
 
-def _session(request: Request, _later: AfterCommitDep) -> Iterator[Session]:
+def _session(request: Request, _later: AfterCommitDep, once: OnceDep) -> Iterator[Session]:
     with transaction(request.app.state.engine) as session:
         yield session
+        if once is not None:
+            idempotency.note_effect(session, once)
 
 
 SessionDep = Annotated[Session, Depends(_session, scope="function")]
@@ -91,18 +93,6 @@ def _surroundings(config: SettingsDep) -> Surroundings:
 
 
 SurroundingsDep = Annotated[Surroundings, Depends(_surroundings)]
-
-_bearer = HTTPBearer(auto_error=False, description="An API key: `outdial key create NAME`.")
-
-
-def require_key(request: Request, _shown: Annotated[Any, Security(_bearer)] = None) -> None:
-    """Raise `Unauthorized` unless the request carries a valid API key.
-
-    In a transaction of its own, over before the body is read: an upload may take minutes.
-    """
-    with transaction(request.app.state.engine) as session:
-        header = request.headers.get("authorization")
-        api_keys.authenticate(session, header, database_now(session))
 
 
 def require_page_host(request: Request, config: SettingsDep) -> None:

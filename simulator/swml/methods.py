@@ -13,6 +13,7 @@ from uuid import uuid4
 from aiohttp import ClientTimeout
 
 from simulator.answers import dumps
+from simulator.audio import fetch_audio
 from simulator.callee import SPEECH_RATE
 from simulator.calls import Status
 from simulator.envelopes import detect_event
@@ -60,6 +61,8 @@ async def hear(run: Run, sounds: Any) -> None:
             continue
         if (heard := found["audio"] or found["text"]) is None:
             await run.exchange.clock.pass_time(_pause(found))
+            continue
+        if found["audio"] and not await fetch_audio(run.call, run.exchange.wire, heard):
             continue
         if run.moved_since_key and run.call.row.keys:
             run.call.row.keys[-1]["confirmed"] = True

@@ -26,6 +26,7 @@ class Up:
 
     def __init__(self, home: Path, port: int, *, sample: bool = True, **env: str) -> None:
         self.home, self.port = home, port
+        self.key: str | None = None
         self.env = {
             "PATH": "/usr/bin:/bin",
             "HOME": str(home),
@@ -55,27 +56,43 @@ class Up:
             time.sleep(0.2)
 
     def overview(self) -> dict[str, Any]:
+        """The overview as the API has it, as soon as it answers."""
+        address = f"http://127.0.0.1:{self.port}"
         try:
-            answer = httpx.get(f"http://127.0.0.1:{self.port}/overview.json", trust_env=False)
+            if httpx.get(f"{address}/readyz", trust_env=False).status_code != 200:
+                return {}
+            answer = httpx.get(
+                f"{address}/api/v1/reports/overview",
+                headers={"Authorization": f"Bearer {self._key()}"},
+                trust_env=False,
+            )
             found: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
             return found
         except httpx.HTTPError:
             return {}
 
+    def _key(self) -> str:
+        if self.key is None:
+            made = self.outdial("key", "create", "test", "--role", "viewer", "--json")
+            self.key = str(json.loads(made)["key"])
+        return self.key
+
+    def outdial(self, *arguments: str) -> str:
+        """Run the command line beside it."""
+        done = subprocess.run(
+            [OUTDIAL, *arguments],
+            cwd=self.home, env=self.env, capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        return done.stdout
+
     def done(self) -> int:
         """How many people of the sample have been served."""
-        texts = self.overview().get("texts", {})
-        return sum(
-            int(text.replace(",", "")) for key, text in texts.items() if key.endswith(".done")
-        )
+        people = [one["recipients"] for one in self.overview().get("campaigns", [])]
+        return sum(one["total"] - one["pending"] - one["in_flight"] for one in people)
 
     def history(self) -> dict[str, Any]:
         """The report of the sample that dials."""
-        done = subprocess.run(
-            [OUTDIAL, "campaign", "report", "2", "--json"],
-            cwd=self.home, env=self.env, capture_output=True, text=True, timeout=60, check=True,
-        )  # fmt: skip
-        found: dict[str, Any] = json.loads(done.stdout)
+        found: dict[str, Any] = json.loads(self.outdial("campaign", "report", "2", "--json"))
         return found
 
     def interrupt(self) -> int:
@@ -109,9 +126,12 @@ def home(tmp_path: Path) -> Iterator[Path]:
 def test_dials_the_sample_resumes_and_leaves_nothing_behind(home: Path) -> None:
     first = Up(home, free_port("127.0.0.1"))
     first.wait(lambda: first.done() > 5)
-    page = httpx.get(f"http://127.0.0.1:{first.port}/", trust_env=False).text
-    assert "Sample: appointment reminders" in page
-    assert "wait for their calling hours" in page
+    told = {one["campaign"]["name"]: one["sentence"] for one in first.overview()["campaigns"]}
+    assert "Sample: appointment reminders" in told
+    assert any("wait for their calling hours" in sentence for sentence in told.values())
+    page = httpx.get(f"http://127.0.0.1:{first.port}/", trust_env=False, follow_redirects=True)
+    assert "Sign in to Outdial" in page.text
+    assert "Sample" not in page.text
     assert first.interrupt() == 0
     assert processes_of(home) == []
     assert "rows were imported" in first.text()

@@ -70,9 +70,47 @@ def test_custom_variables_are_environment(run):
     assert row["heard"] == [f"Hello Ada, {NUMBER}."]
 
 
-def test_every_kind_of_sound(run):
-    urls = ["silence: 0.5", "ring: 1: us", "say: Now listen.", "http://127.0.0.1/hello.mp3"]
-    assert run({"play": {"urls": urls}})["heard"] == ["Now listen.", "http://127.0.0.1/hello.mp3"]
+def test_every_kind_of_sound(run, product, reply):
+    audio = f"{product.url}/hello.mp3"
+    product.pages["/hello.mp3"] = reply(b"sound", content_type="audio/mpeg")
+    urls = ["silence: 0.5", "ring: 1: us", "say: Now listen.", audio]
+    row = run({"play": {"urls": urls}})
+    assert row["heard"] == ["Now listen.", audio]
+    assert row["script_error"] is None
+
+
+def test_an_audio_is_fetched_when_it_is_played(run, carrier, product, reply):
+    product.pages["/hello.wav"] = reply(b"sound", content_type="audio/wav")
+    row = run({"play": {"url": f"{product.url}/hello.wav"}}, ask(), {"play": {"url": "say: Bye."}})
+    (note,) = row["audio"]
+    assert (note["ok"], note["status"], note["bytes"]) == (True, 200, 5)
+    assert note["url"] == f"{product.url}/hello.wav"
+    assert [request.method for request in product.at("/hello.wav")] == ["GET"]
+    assert carrier.summary()["audio_fetched"] == 1
+
+
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [
+        ({"body": b"none", "status": 404, "content_type": "audio/wav"}, "HTTP 404"),
+        ({"body": b"<html>", "content_type": "text/html"}, "content type"),
+        ({"body": b"", "content_type": "audio/mpeg"}, "empty"),
+    ],
+)
+def test_an_audio_that_cannot_be_had_is_an_error_and_the_call_goes_on(
+    run, product, reply, page, says
+):
+    product.pages["/gone.wav"] = reply(**page)
+    row = run({"play": {"url": f"{product.url}/gone.wav"}}, say("Still here."))
+    assert row["heard"] == ["Still here."]
+    assert says in row["audio"][0]["error"]
+    assert row["script_error"].startswith("no audio: ")
+
+
+def test_an_audio_nobody_serves_is_an_error(run):
+    row = run({"play": {"url": "http://127.0.0.1:9/hello.mp3"}}, say("Still here."))
+    assert (row["audio"][0]["ok"], row["audio"][0]["status"]) == (False, None)
+    assert row["script_error"].startswith("no audio: ")
 
 
 @pytest.mark.parametrize("url", ["say: a\nb", "hello", "silence: 1.2.3", ""])

@@ -2,42 +2,62 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from campaigns.web.api import (
     accounts,
     attempts,
+    audio,
+    audit,
+    campaign_changes,
     campaigns,
     events,
     flows,
     imports,
+    keys,
     optouts,
+    pushing,
     recipients,
+    recurrences,
+    reports,
+    switch,
     testcalls,
+    users,
+    webhooks_out,
 )
 from campaigns.web.api.shapes import Problem
-from campaigns.web.dependencies import require_key
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": meaning}
     for status, meaning in {
         401: "No API key, or one that is not valid.",
+        403: "The key's role does not allow it; nothing was changed.",
         422: "Something in the request cannot be used; nothing was changed.",
         503: "The database does not answer; ask again.",
     }.items()
 }
 
-router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_key)], responses=_ERRORS)
+router = APIRouter(prefix="/api/v1", responses=_ERRORS)
 for module in (
     accounts,
+    users,
+    switch,
+    keys,
+    audit,
     campaigns,
+    campaign_changes,
     imports,
+    pushing,
     recipients,
     attempts,
     optouts,
     flows,
     testcalls,
     events,
+    webhooks_out,
+    audio,
+    recurrences,
+    reports,
 ):
     router.include_router(module.router)
 

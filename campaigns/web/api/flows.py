@@ -5,10 +5,14 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from campaigns import audio
+from campaigns.access import Permission
 from campaigns.flows.builtin import announcement_flow, reminder_flow
 from campaigns.flows.model import CallFlow
 from campaigns.flows.preview import preview
 from campaigns.web.api.shapes import BoundedRoute, Page
+from campaigns.web.auth import needs
+from campaigns.web.dependencies import SnapshotDep
 
 router = APIRouter(prefix="/flows", tags=["flows"], route_class=BoundedRoute)
 
@@ -44,7 +48,7 @@ class PreviewOut(BaseModel):
     not_recorded: list[str] = Field(description="When a choice could not be kept.")
 
 
-@router.get("")
+@router.get("", dependencies=[needs(Permission.SEE)])
 def list_builtin_flows() -> Page[BuiltinFlow]:
     """The built-in flows, with an example organisation in them."""
     flows = {
@@ -60,11 +64,11 @@ def list_builtin_flows() -> Page[BuiltinFlow]:
     return Page(items=items)
 
 
-@router.post("/preview")
-def preview_flow(body: PreviewIn) -> PreviewOut:
+@router.post("/preview", dependencies=[needs(Permission.SEE)])
+def preview_flow(body: PreviewIn, session: SnapshotDep) -> PreviewOut:
     """What one recipient would hear. Nothing is stored."""
     flow = CallFlow.from_json(body.flow)
-    heard = preview(flow, body.fields)
+    heard = preview(flow, body.fields, audio.facts_of(session, flow.audio()))
     return PreviewOut(
         columns=flow.columns(),
         human=heard.human,

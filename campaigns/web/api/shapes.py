@@ -1,12 +1,16 @@
 """What the endpoints share: ids, pages, problems, bodies of a bounded size."""
 
+import re
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import HTTPException, Path, Query, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, Field
-from starlette.types import Message, Receive
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
+from starlette.types import Message, Receive, Scope, Send
+
+from campaigns.web.once import keeping_the_answer
 
 MOST_BODY_BYTES = 1024 * 1024
 LARGEST_ID = 2**63 - 1
@@ -16,6 +20,17 @@ Limit = Annotated[int, Query(ge=1, le=500, description="How many, at most.")]
 Before = Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="`next` of the page before.")]
 
 T = TypeVar("T")
+
+
+def _written_out(value: object) -> object:
+    """Bare numbers are refused: whoever sends one may mean seconds, milliseconds or a year."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE.match(value)):
+        return value
+    raise ValueError("write an instant as 2026-11-23T14:00:00Z")
+
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
+Instant = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such thing."}}
 CONFLICT: dict[int | str, dict[str, Any]] = {
@@ -42,7 +57,18 @@ class Page(BaseModel, Generic[T]):
     next: int | str | None = None
 
 
-class BoundedRoute(APIRoute):
+class OnceRoute(APIRoute):
+    """Lets a request with an `Idempotency-Key` have its effect once."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, remembering the answer when the request claimed a key.
+
+        Here and not around the handler: the transaction commits between the two.
+        """
+        await super().handle(scope, receive, keeping_the_answer(scope, send))
+
+
+class BoundedRoute(OnceRoute):
     """Reads bodies of at most 1 MB: they are held in memory, and before the key is looked at."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -5,13 +5,15 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from campaigns import reporting
+from campaigns import auditing, reporting
+from campaigns.access import Permission
 from campaigns.errors import InvalidInput
 from campaigns.flows.builtin import announcement_flow
 from campaigns.flows.model import CallFlow
 from campaigns.reporting.values import CampaignView
 from campaigns.test_call import place_test_call
 from campaigns.web.api.shapes import CONFLICT, NOT_FOUND, BoundedRoute
+from campaigns.web.auth import ViewerDep, needs
 from campaigns.web.dependencies import NowDep, SessionDep, SettingsDep
 
 router = APIRouter(prefix="/test-calls", tags=["test-calls"], route_class=BoundedRoute)
@@ -39,9 +41,14 @@ class TestCallOut(BaseModel):
     recipient_id: int
 
 
-@router.post("", status_code=201, responses=NOT_FOUND | CONFLICT)
+@router.post(
+    "",
+    status_code=201,
+    responses=NOT_FOUND | CONFLICT,
+    dependencies=[needs(Permission.RUN_CAMPAIGNS)],
+)
 def create_test_call(
-    body: TestCallIn, session: SessionDep, now: NowDep, config: SettingsDep
+    body: TestCallIn, session: SessionDep, now: NowDep, viewer: ViewerDep, config: SettingsDep
 ) -> TestCallOut:
     """Have one number called once, under the account's rules and limits, as every call is."""
     if (body.text is None) == (body.flow is None):
@@ -56,6 +63,8 @@ def create_test_call(
         default_country=config.default_country,
     )
     session.flush()
+    subject, after = f"campaign:{campaign.id}", {"account": body.account}
+    auditing.record(session, viewer.actor, "test_call.place", subject, now, after=after)
     return TestCallOut(
         campaign=reporting.campaign_view(session, campaign.id), recipient_id=recipient.id
     )

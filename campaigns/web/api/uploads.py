@@ -19,9 +19,17 @@ from starlette.requests import ClientDisconnect
 
 from campaigns.errors import InvalidInput, Unavailable
 from campaigns.importing import Fingerprint
+from campaigns.web.bodies import lift_bound
 
 UPLOADS = "uploads"  # below the data directory
-RAW_TYPES = frozenset({"text/csv", "text/plain", "application/octet-stream", "application/csv"})
+XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+# What a bare file may be called. What it is, its bytes decide: browsers and programs guess.
+RAW_TYPES = frozenset(
+    {
+        *("text/csv", "text/plain", "text/tab-separated-values", "application/csv"),
+        *("application/octet-stream", "application/vnd.ms-excel", XLSX_TYPE),
+    }
+)
 # What a multipart envelope may add to the file: boundaries, headers, a few small fields.
 ENVELOPE_BYTES = 64 * 1024
 _LONGEST_NAME = 200
@@ -130,7 +138,7 @@ class _Envelope:
 async def receive_file(
     request: Request, data_dir: Path, limit_mb: int, file_name: str | None
 ) -> Upload:
-    """Take the file of a request: a multipart body with one file, or the raw bytes as text/csv.
+    """Take the file of a request: a multipart body with one file, or the bare bytes of one.
 
     Raises 413 for more than `limit_mb` MB while it streams, 415 for any other kind of body,
     `InvalidInput` for a broken or empty one and `Unavailable` when it cannot be stored.
@@ -139,9 +147,12 @@ async def receive_file(
     media_type = kind.decode("latin-1").lower()
     boundary = options.get(b"boundary")
     if media_type not in RAW_TYPES and (media_type != "multipart/form-data" or not boundary):
-        raise HTTPException(415, "Send a CSV file as multipart/form-data, or raw as text/csv.")
+        raise HTTPException(
+            415, "Send a CSV or XLSX file as multipart/form-data, or bare with its own type."
+        )
     _refuse_announced_size(request, limit_mb)
-    stored_at = f"{UPLOADS}/{uuid.uuid4().hex}.csv"
+    lift_bound(request.scope)
+    stored_at = f"{UPLOADS}/{uuid.uuid4().hex}.list"
     path = data_dir / stored_at
     with _stored(path, limit_mb) as sink:
         if media_type in RAW_TYPES:
@@ -151,7 +162,7 @@ async def receive_file(
         found = sink.close()
         if not found.size:
             raise InvalidInput("The file is empty. Nothing was imported.")
-    return Upload(path, stored_at, _plain_name(file_name), found)
+    return Upload(path, stored_at, _plain_name(file_name, media_type), found)
 
 
 @contextmanager
@@ -209,7 +220,8 @@ async def _unpack(request: Request, boundary: bytes, sink: _Sink) -> str | None:
     return envelope.file_name
 
 
-def _plain_name(name: str | None) -> str:
+def _plain_name(name: str | None, media_type: str) -> str:
     """A file's own name for people to recognise it by; it is never used as a path."""
     last = (name or "").replace("\\", "/").rpartition("/")[2]
-    return "".join(c for c in last if c.isprintable()).strip()[:_LONGEST_NAME] or "list.csv"
+    plain = "".join(c for c in last if c.isprintable()).strip()[:_LONGEST_NAME]
+    return plain or ("list.xlsx" if media_type == XLSX_TYPE else "list.csv")

@@ -1,11 +1,20 @@
-"""The texts and bars of the overview that change by themselves: the page and its script agree
-on them because both take them from here."""
+"""What of a page changes by itself: the bars, and how the script is told what to put where.
 
-from typing import Any, NamedTuple
+An element with `data-live` names the value that it shows, by its place in what the server sends
+(`recipients.completed`, `campaigns.7.sentence`), and with `data-as` how it is written.
+"""
+
+from typing import NamedTuple
 
 from campaigns.flows.model import Meaning
-from campaigns.reporting import words
-from campaigns.reporting.values import CampaignCounts, Overview
+from campaigns.reporting.values import CampaignCounts
+
+MEANINGS = {
+    Meaning.CONFIRM.value: "Confirmed",
+    Meaning.RESCHEDULE.value: "Asked to reschedule",
+    Meaning.CANCEL.value: "Cancelled",
+    Meaning.OPT_OUT.value: "Asked not to be called again",
+}
 
 
 class Segment(NamedTuple):
@@ -17,35 +26,13 @@ class Segment(NamedTuple):
 
 
 class Count(NamedTuple):
-    """A number with what it counts. `tone` gives it the colour of its segment."""
+    """A number with what it counts, and the value that keeps it up to date. `tone` gives it the
+    colour of its segment."""
 
     key: str
     label: str
     value: int
     tone: str = ""
-
-
-def counts(one: CampaignCounts) -> list[Count]:
-    """A campaign's numbers, in the order in which people ask for them."""
-    people, said = one.recipients, one.answers.latest
-    found = [
-        Count("waiting", "Waiting", people.pending),
-        Count("phone", "On the phone", one.on_the_phone, "phone"),
-        Count("reached", "Reached", people.completed, "reached"),
-        Count("retrying", "Retrying", one.retrying),
-        Count("missed", "Not reached", people.exhausted + people.expired, "missed"),
-        Count("blocked", "Opted out", people.blocked, "blocked"),
-        Count("review", "To review", people.review, "review"),
-    ]
-    answers = [
-        Count("confirm", "1 Confirmed", said[Meaning.CONFIRM]),
-        Count("reschedule", "2 Reschedule", said[Meaning.RESCHEDULE]),
-        Count("cancel", "3 Cancelled", said[Meaning.CANCEL]),
-        Count("opt_out", "9 Stop calling", said[Meaning.OPT_OUT]),
-    ]
-    asks = one.campaign.flow.get("answers", {})
-    meant = {answer.get("meaning") for answer in asks.values()}
-    return found + [count for count in answers if count.key in meant]
 
 
 def segments(one: CampaignCounts) -> list[Segment]:
@@ -54,7 +41,7 @@ def segments(one: CampaignCounts) -> list[Segment]:
     found, start = [], 0.0
     for name, count in (
         ("reached", people.completed),
-        ("missed", people.exhausted + people.expired),
+        ("missed", people.exhausted + people.expired + people.removed),
         ("blocked", people.blocked),
         ("review", people.review),
         ("phone", people.in_flight),
@@ -65,34 +52,30 @@ def segments(one: CampaignCounts) -> list[Segment]:
     return found
 
 
-def live_values(page: Overview) -> dict[str, Any]:
-    """Every text, bar and state of the page by its key."""
-    texts = {"as_of": words.instant(page.as_of), "health": health_sentence(page)}
-    states = {"health": "ok" if page.health.ok else "bad"}
-    bars: dict[str, list[Segment]] = {}
-    for place, line in enumerate(page.health.lines):
-        texts[f"health.{place}"] = line.sentence
-        states[f"health.{place}"] = "ok" if line.ok else "bad"
-    for one in page.campaigns:
-        key = f"c{one.campaign.id}"
-        texts |= {
-            f"{key}.status": one.campaign.status.capitalize(),
-            f"{key}.sentence": one.sentence,
-            f"{key}.done": f"{one.recipients.done:,}",
-            f"{key}.total": f"{one.recipients.total:,}",
-            f"{key}.pace": f"{words.calls(one.calls_last_minute)} in the last minute",
-        }
-        texts |= {f"{key}.{count.key}": f"{count.value:,}" for count in counts(one)}
-        states[f"{key}.badge"] = one.campaign.status
-        bars[key] = segments(one)
-    shown = [one.campaign.id for one in page.campaigns]
-    return {"campaigns": shown, "texts": texts, "states": states, "bars": bars}
+def people_counts(one: CampaignCounts) -> list[Count]:
+    """Where a campaign's people are, in the order in which somebody asks for it."""
+    people = one.recipients
+    found = [
+        Count("recipients.pending", "Waiting", people.pending),
+        Count("recipients.in_flight", "Being called", people.in_flight, "phone"),
+        Count("recipients.completed", "Reached", people.completed, "reached"),
+        Count("recipients.exhausted", "Not reached", people.exhausted, "missed"),
+        Count("recipients.expired", "Too late", people.expired, "missed"),
+        Count("recipients.blocked", "Opted out", people.blocked, "blocked"),
+        Count("recipients.review", "To review", people.review, "review"),
+    ]
+    if people.removed:
+        found.append(Count("recipients.removed", "Taken out", people.removed, "missed"))
+    return found
 
 
-def health_sentence(page: Overview) -> str:
-    """The system in one sentence."""
-    if page.health.blocked is not None:
-        return f"Nobody is called: {page.health.blocked}."
-    if not page.health.ok:
-        return "Something needs attention."
-    return "Everything is up and calls can be placed."
+def answer_counts(one: CampaignCounts) -> list[Count]:
+    """People by the meaning of the last key they pressed, for each key that is asked for."""
+    said = one.answers.latest
+    asked = one.campaign.flow.get("answers", {})
+    meant = {answer.get("meaning"): key for key, answer in sorted(asked.items(), reverse=True)}
+    return [
+        Count(f"answers.latest.{name}", f"{meant.get(name, '')} {label}".strip(), said[name])
+        for name, label in MEANINGS.items()
+        if name in meant or said[name]
+    ]

@@ -14,12 +14,12 @@ from tests.integration.reporting.seed import make_account, make_attempt, make_re
 
 
 def test_one_number_opts_out_once(client):
-    for evidence in ("first letter", "second letter"):
+    for new, evidence in ((1, "first letter"), (0, "second letter")):
         answer = client.post(
             "/api/v1/opt-outs", json={"number": "(212) 555-0123", "evidence": evidence}
         )
         assert answer.status_code == 201
-        assert answer.json() == {"numbers": ["+12125550123"], "recalled": 0}
+        assert answer.json() == {"numbers": ["+12125550123"], "recorded": new, "recalled": 0}
     items = client.get("/api/v1/opt-outs").json()["items"]
     assert [(one["number"], one["source"], one["evidence"]) for one in items] == [
         ("+12125550123", "api", "first letter")
@@ -97,7 +97,7 @@ def test_a_number_that_opted_out_is_not_called_for_a_test(client, running):
 
 def test_a_live_account_does_not_dial_fiction(client, engine, running):
     with transaction(engine) as session:
-        make_account(session, "real", base_url="https://example.test", live=True)
+        make_account(session, "real", base_url="https://example.signalwire.com", live=True)
     assert "fiction" in check_problem(place(client, account="real"), 409)
 
 

@@ -112,6 +112,7 @@ def test_the_whole_life_of_a_campaign(client, engine, running):
     assert [entry["sentence"] for entry in log] == [
         "The campaign was stopped: by request.",
         "The campaign was resumed.",
+        "Nothing had been dialled before the pause. No call had to be recalled.",
         "The campaign was paused: lunch.",
         "The campaign was started.",
     ]
@@ -190,7 +191,7 @@ def test_the_report_and_the_histories_are_served(client, engine, running):
 def test_accounts_never_give_their_secrets_back(client, app):
     body = {
         "name": "clinic",
-        "base_url": "https://example.test",
+        "base_url": "https://example.signalwire.com",
         "project_id": "p",
         "api_token": "the-api-token",
         "signing_key": "the-signing-key",

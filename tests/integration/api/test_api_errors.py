@@ -2,7 +2,9 @@
 
 import pytest
 from httpx2 import Response
+from psycopg.errors import IdleInTransactionSessionTimeout, InFailedSqlTransaction
 from sqlalchemy import text
+from sqlalchemy.exc import InternalError
 
 from campaigns.db import engine_for, transaction
 from tests.integration.reporting.served import make_client
@@ -144,6 +146,18 @@ def test_a_database_that_is_away_is_503(app):
     check_problem(answer, 503)
     assert "nobody" not in answer.text
     assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status"),
+    [(IdleInTransactionSessionTimeout(), 503), (InFailedSqlTransaction(), 500)],
+)
+def test_a_transaction_that_the_database_gave_up_is_503(client, monkeypatch, trouble, status):
+    def broken(*_args):
+        raise InternalError("COMMIT", {}, trouble)
+
+    monkeypatch.setattr("campaigns.reporting.list_accounts", broken)
+    check_problem(client.get("/api/v1/accounts"), status)
 
 
 def test_a_fault_of_ours_tells_nothing_about_itself(app, client, monkeypatch):

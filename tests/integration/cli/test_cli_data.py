@@ -6,6 +6,7 @@ import io
 import pytest
 from sqlalchemy import text
 
+from campaigns import importing
 from campaigns.db import transaction
 from tests.integration.reporting.seed import (
     make_attempt,
@@ -128,9 +129,14 @@ def test_a_file_that_is_no_list_fails_with_exit_code_1(outdial, as_json, engine,
 
 def test_a_preview_stores_nothing(outdial, as_json, engine, people):
     campaign = make_running_campaign(engine)
-    found = as_json("import", people, "--campaign", campaign, "--preview")
-    assert found["mapping"]["phone_columns"] == ["phone"]
-    assert "{name}" in outdial("import", people, "--campaign", campaign, "--preview").stdout
+    found = as_json("import", people, "--campaign", campaign, "--dry-run")
+    assert {column["header"]: column["meaning"] for column in found["columns"]} == {
+        "name": "name",
+        "phone": "phone",
+    }
+    shown = outdial("import", people, "--campaign", campaign, "--preview").stdout
+    assert "{name}" in shown
+    assert "2 of the first 3 rows are good" in shown
     with transaction(engine) as session:
         assert session.execute(text("SELECT count(*) FROM imports")).scalar_one() == 0
 
@@ -196,3 +202,47 @@ def test_a_test_call_waits_for_the_next_tick(as_json, engine):
     made = as_json("test-call", "+12125550190", "--account", "sim", "--text", "Hi.")
     assert made["campaign"]["kind"] == "test"
     assert made["campaign"]["status"] == "running"
+
+
+def test_imports_are_listed_shown_and_undone(outdial, as_json, engine, tmp_path):
+    campaign = make_running_campaign(engine)
+    file = tmp_path / "people.csv"
+    file.write_text("name,phone\nAda,1.2125550110E+10\nNobody,12\n")
+    told = outdial("import", file, "--campaign", campaign).stdout
+    assert "Repaired: 1 numbers in scientific notation" in told
+    (listed,) = as_json("imports", "list", "--campaign", campaign)
+    assert (listed["status"], listed["rows_imported"]) == ("done", 1)
+    shown = outdial("imports", "show", listed["import_id"]).stdout
+    assert "+12125550110" in shown
+    assert as_json("imports", "show", listed["import_id"])["repairs"][0]["line"] == 2
+    out = tmp_path / "rejects.csv"
+    outdial("imports", "rejects", listed["import_id"], out)
+    assert "short_number" in out.read_text()
+    assert "removed" in outdial("imports", "undo", listed["import_id"]).stdout
+    again = outdial("imports", "undo", listed["import_id"], code=1)
+    assert "Only a finished one" in again.stderr
+    assert as_json("import", file, "--campaign", campaign)["already"] is False
+
+
+def test_a_file_that_waits_is_discarded(outdial, as_json, engine, tmp_path):
+    campaign = make_running_campaign(engine)
+    with transaction(engine) as session:
+        waiting = importing.hand_in(
+            session,
+            campaign,
+            file_name="people.csv",
+            file=importing.Fingerprint("0" * 64, 1),
+            stored_at="uploads/nothing",
+        ).row.id
+    assert "discarded" in outdial("imports", "discard", waiting).stdout
+    assert as_json("imports", "list") == []
+
+
+def test_how_a_file_is_written_can_be_said(as_json, engine, tmp_path):
+    campaign = make_running_campaign(engine)
+    file = tmp_path / "bare.csv"
+    file.write_bytes("Zoé|12125550110\n".encode("utf-16"))
+    words = ("--no-header", "--encoding", "utf-16", "--delimiter", "pipe")
+    found = as_json("import", file, "--campaign", campaign, *words, "--dry-run")
+    assert (found["headers"], found["header"]) == (["column 1", "column 2"], False)
+    assert as_json("import", file, "--campaign", campaign, *words)["rows_imported"] == 1

@@ -96,7 +96,7 @@ def test_a_status_says_nothing_twice(outdial, engine):
 def test_one_number_is_not_numbers(outdial, tmp_path):
     file = tmp_path / "numbers.txt"
     file.write_text("+12125550130\n")
-    assert "1 number will not" in outdial("optout", "import", file).stdout
+    assert "1 opt-out was recorded" in outdial("optout", "import", file).stdout
 
 
 TEST_CALL = ("test-call", "+12125550190", "--account", "sim", "--text", "Hi.", "--wait")

@@ -442,6 +442,26 @@ def test_a_late_word_does_not_undo_the_slot_that_a_tick_is_giving(
     assert bench.recipient(attempt.recipient_id).status == "in_flight"
 
 
+@pytest.mark.parametrize("digit", ["1", "9"])
+def test_a_key_and_the_end_of_its_call_do_not_wait_for_each_other(
+    bench: Bench, campaign: Campaign, digit: str
+) -> None:
+    attempt = dialling(bench, campaign, "in_progress", provider_call_id="call-1")
+    stored = bench.run(store_event, attempt.id, ended("answered"), "raw", "webhook")
+    assert stored is not None
+    pressed: list[Any] = []
+    with transaction(bench.engine) as ending:
+        assert lock_attempt(ending, attempt.id) is not None
+        pressing = threading.Thread(target=lambda: pressed.append(press(bench, attempt, digit)))
+        pressing.start()
+        wait_for_a_waiter(bench)
+        ending.execute(text("SET LOCAL lock_timeout = '500ms'"))
+        apply_event(ending, *stored)
+    pressing.join()
+    assert len(pressed) == 1
+    assert bench.rows("SELECT digit FROM responses") == [(digit,)]
+
+
 def wait_for_a_waiter(bench: Bench) -> None:
     """Until some transaction of this database waits for a lock."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "

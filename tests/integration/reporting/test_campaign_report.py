@@ -251,7 +251,7 @@ def test_those_who_are_due_but_held_up_are_not_said_to_be_callable(session, chan
 
 def test_a_live_account_says_that_live_dialling_is_off(session):
     alive(session)
-    make_account(session, "real", base_url="https://example.test", live=True)
+    make_account(session, "real", base_url="https://example.signalwire.com", live=True)
     campaign_id = make_campaign(session, account="real")
     make_recipient(session, campaign_id, 1)
     assert "live dialling is switched off" in report_of(session, campaign_id).sentence
@@ -339,11 +339,15 @@ def test_health_is_said_in_words(session):
     session.execute(text("UPDATE leases SET expires_at = :at"), {"at": NOW + timedelta(seconds=2)})
     health = reporting.system_health(session, NOW, AROUND)
     assert health.ok
+    version = session.execute(text("SHOW server_version")).scalar_one()
     assert [line.sentence for line in health.lines] == [
         "scheduler on host leads.",
         "1 is alive.",
         "1 is alive.",
         "http://example.test answers.",
+        f"PostgreSQL {version} answers.",
+        "None was missed in the last minute.",
+        "None came yet.",
     ]
 
 

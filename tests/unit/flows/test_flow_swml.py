@@ -223,6 +223,7 @@ def test_a_key_that_cannot_be_recorded_is_admitted(keys, call):
     callee = call(REMINDER, keys=keys, replies=[None])
 
     assert callee.end == "hang-up"
+    assert isinstance(REMINDER.not_recorded, str)
     assert callee.heard[-1] == REMINDER.not_recorded.strip()
     assert "could not be recorded" in callee.heard[-1]
     assert len(callee.reported) == 24

@@ -112,7 +112,8 @@ def test_unknown_options_and_zones_are_refused():
 def test_a_delimiter_is_named_or_given(given_as):
     assert ImportOptions(delimiter=given_as).delimiter == "\t"
     assert ImportOptions(delimiter="semicolon").delimiter == ";"
-    assert ImportOptions(delimiter="pipe").delimiter == "pipe"
+    assert ImportOptions(delimiter="pipe").delimiter == "|"
+    assert ImportOptions(delimiter="colon").delimiter == "colon"
 
 
 def test_more_than_ten_asked_telephone_columns_are_refused():

@@ -1,9 +1,11 @@
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from phonenumbers import country_code_for_region
 
 from campaigns.importing.mapping import ImportOptions, Samples, map_columns
 from campaigns.importing.rows import Accepted, Rejected, RowReader
@@ -83,7 +85,7 @@ def test_a_bad_number_does_not_cost_a_recipient_with_a_good_one():
         ("+1 900 555 0100|", "premium"),
         ("+1 800 555 0100|", "toll_free"),
         ("555-0100|", "no_area_code"),
-        ("1.555E+10|", "damaged_by_spreadsheet"),
+        ("1.555E+10|", "digits_lost"),
     ],
 )
 def test_without_a_good_number_the_first_one_says_why(row, reason):
@@ -188,3 +190,42 @@ def test_no_text_makes_a_row_raise(phone, zone, date, live):
         if isinstance(verdict, Accepted):
             assert (verdict.status == RecipientStatus.PENDING) == (verdict.due_at is not None)
             assert verdict.numbers
+
+
+cell_text = st.text(alphabet="0123456789+-() ./x,;eE'\u200b\uff11\n", max_size=30)
+
+
+@given(st.lists(cell_text, min_size=2, max_size=2), st.sampled_from(["US", "GB", "DE", "IT", "AR"]))
+def test_every_number_of_a_recipient_comes_out_of_its_own_cells(cells, country):
+    """One number is never put together from two cells, nor from anywhere else."""
+    found = reader("phone|phone 2", default_country=country).read(cells)
+    if not isinstance(found, Accepted):
+        return
+    code = str(country_code_for_region(country))
+    written = [
+        code + "".join(str(unicodedata.decimal(c)) for c in cell if c.isdecimal()) for cell in cells
+    ]
+    for number in found.numbers:
+        assert any(is_subsequence(number[1:], digits) for digits in written)
+
+
+def is_subsequence(part: str, whole: str) -> bool:
+    rest = iter(whole)
+    return all(character in rest for character in part)
+
+
+def test_two_numbers_of_one_cell_come_before_those_of_the_next():
+    recipient = read("phone|phone 2", "202-555-0143 / 202-555-0144|202 555 0145")
+    assert recipient.numbers == ("+12025550143", "+12025550144", "+12025550145")
+    assert [repair.kind for repair in recipient.repairs] == ["several_numbers"]
+    assert recipient.repairs[0].after == "+12025550143, +12025550144"
+
+
+def test_a_recipient_has_at_most_ten_numbers():
+    cells = "; ".join(f"+1202555010{n}" for n in range(10)) + "|+12025550110"
+    assert len(read("phone|phone 2", cells).numbers) == 10
+
+
+def test_a_repair_shows_what_nobody_could_see():
+    recipient = read("phone", "202\u200b555\u00a00143")
+    assert recipient.repairs[0].before == "202<U+200B>555 0143"

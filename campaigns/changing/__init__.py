@@ -1,0 +1,57 @@
+"""What people change about campaigns that exist, each change in the audit log.
+
+running   started, paused, resumed, stopped, put into the archive; the kill switch
+pausing   what a pause did, measured from the rows
+limits    pace, calling hours and end of a campaign that runs or is to run
+copying   a copy as a new draft; a new draft with those who were not reached
+people    one person added, changed, removed, called again
+"""
+
+from campaigns.changing.copying import Redialled, RedialRequest, clone_campaign, redial_unreached
+from campaigns.changing.limits import (
+    CHANGEABLE,
+    HoursChange,
+    PaceChange,
+    change_hours,
+    change_pace,
+)
+from campaigns.changing.pausing import PauseReport, last_pause
+from campaigns.changing.people import PersonChange, add_person, change_person, remove_person
+from campaigns.changing.running import (
+    OVER,
+    archive,
+    pause,
+    resume,
+    start,
+    stop,
+    switch_off,
+    switch_on,
+    unarchive,
+)
+
+__all__ = [
+    "CHANGEABLE",
+    "OVER",
+    "HoursChange",
+    "PaceChange",
+    "PauseReport",
+    "PersonChange",
+    "RedialRequest",
+    "Redialled",
+    "add_person",
+    "archive",
+    "change_hours",
+    "change_pace",
+    "change_person",
+    "clone_campaign",
+    "last_pause",
+    "pause",
+    "redial_unreached",
+    "remove_person",
+    "resume",
+    "start",
+    "stop",
+    "switch_off",
+    "switch_on",
+    "unarchive",
+]

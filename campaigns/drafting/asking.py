@@ -1,0 +1,219 @@
+"""A campaign as a person asks for it, over the API, the command line or the pages."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+
+from campaigns.campaigning import NewCampaign
+from campaigns.compliance import WeeklyWindows
+from campaigns.drafting.lengths import seconds_of
+from campaigns.drafting.wording import Wording
+from campaigns.errors import InvalidInput, NotAPhoneNumber
+from campaigns.flows.model import CallFlow
+from campaigns.phone import parse_number
+from campaigns.reminders import FORMATS, ReminderRule
+
+Length = Annotated[float, BeforeValidator(seconds_of), Field(ge=0, allow_inf_nan=False)]
+PositiveNumber = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1, max_length=200, examples=["Tuesday reminders"])]
+
+
+class _Asked(Wording):
+    """What may be said of a campaign at any time before it starts."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    caller_id: str | None = Field(
+        None, description="Number to show, E.164. Unset: the account's first one."
+    )
+    offset: Length | None = Field(
+        None,
+        description="Reminders only: how long before the appointment the call is due. Seconds, "
+        'or a text such as "24h", "90m", "2d". Unset: 24 hours.',
+        examples=["24h"],
+    )
+    deadline: Length | None = Field(
+        None,
+        description="Reminders only: how long before the appointment a call is of no more use.",
+        examples=["2h"],
+    )
+    date_format: str | None = Field(
+        None,
+        description="Reminders only: how appointments are written in the lists, as one of the "
+        "format codes. Unset: recognised from each list, which is refused when it is ambiguous.",
+        examples=["DD/MM/YYYY HH:MM"],
+    )
+    windows: str | dict[str, Any] = Field(
+        "always",
+        description="Calling hours in the recipients' own local time: \"mon-fri 09:00-17:30, "
+        'sat 10:00-14:00", "daily 08:00-20:00", "always", or a table of days. They can only '
+        "narrow what the rule set allows.",
+        examples=["mon-fri 09:00-17:30"],
+    )
+    holidays: str | dict[str, Any] | None = Field(
+        None,
+        description="Days without calls, in the recipients' own local date: the public holidays "
+        'of a country or a part of it ("US", "US-CA", "US-CA 2026-12-24"), or a table with '
+        "`country`, `subdivision`, `dates` (closed as well) and `except` (open all the same).",
+        examples=["US-CA"],
+    )
+    rule_set: str | None = Field(
+        None, description='Calling rules. Unset: "house" on live accounts, else "practice".'
+    )
+    starts_at: AwareDatetime | None = Field(
+        None, description="ISO 8601 with offset. A start before it is a schedule."
+    )
+    ends_at: AwareDatetime | None = Field(None, description="ISO 8601 with offset.")
+    max_cps: PositiveNumber | None = Field(
+        None, le=1000, description="Calls per second, at most. Unset: as the account."
+    )
+    weight: PositiveNumber = Field(
+        1.0, le=1000, description="Share of the account beside other running campaigns."
+    )
+    ring_timeout: Annotated[int, Field(ge=1, le=600)] = Field(
+        30, description="Seconds a call rings."
+    )
+    retry_policy: dict[str, Any] = Field(
+        default_factory=dict,
+        description="`max_attempts`, `max_per_day`, `waits` (seconds after the first, second, ... "
+        "attempt by how it ended), `machine_counts_as_reached`, `redial_unknown`, `jitter`.",
+        examples=[{"max_attempts": 3, "waits": {"busy": [300, 600], "no_answer": [1800]}}],
+    )
+    default_country: Annotated[str, Field(pattern=r"^[A-Za-z]{2}$")] = Field(
+        "US", description="ISO 3166 country of numbers without a country code."
+    )
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Self:
+        """The same from plain values; raises `InvalidInput` that names every place and problem."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise InvalidInput(explained(error)) from error
+
+
+class CampaignDraft(_Asked):
+    """What to say, to whom it may be said when, and how hard to try."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        str_strip_whitespace=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Tuesday reminders",
+                    "kind": "reminder",
+                    "account": "clinic",
+                    "organisation": "Lakeside Clinic",
+                    "offset": "24h",
+                    "deadline": "2h",
+                    "windows": "mon-fri 09:00-17:30",
+                },
+                {
+                    "name": "Water is off",
+                    "kind": "announcement",
+                    "account": "city",
+                    "message": "Dear {name}, the water will be off on Monday from nine to noon.",
+                },
+            ]
+        },
+    )
+
+    name: Name
+    kind: Literal["reminder", "announcement"]
+    account: str = Field(description="Name of the account that calls.", examples=["clinic"])
+
+    def as_new_campaign(self, *, written: bool = True, flow: CallFlow | None = None) -> NewCampaign:
+        """What `create_campaign` takes. Raises `InvalidInput` for what does not go together.
+
+        `flow` stands in for texts that are not `written` yet.
+        """
+        return NewCampaign(
+            name=self.name,
+            kind=self.kind,
+            account=self.account,
+            caller_id=self.caller_id,
+            flow=flow or self.flow_for(self.kind),
+            rule_set=self.rule_set,
+            windows=self._windows(),
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+            max_cps=self.max_cps,
+            weight=self.weight,
+            ring_timeout=self.ring_timeout,
+            retry_policy=self.retry_policy,
+            reminder=self._rule(),
+            default_country=known_country(self.default_country),
+            draft={"wording": self.kept(), "written": written, "seen": []},
+        )
+
+    def _windows(self) -> object:
+        if self.holidays is None:
+            return self.windows
+        return WeeklyWindows.parse(self.windows).with_holidays(self.holidays).serialise()
+
+    def _rule(self) -> dict[str, Any] | None:
+        if self.kind != "reminder":
+            if self.offset is not None or self.deadline is not None or self.date_format:
+                raise InvalidInput("Only a reminder has an offset, a deadline or a date format.")
+            return None
+        rule = ReminderRule(86400.0 if self.offset is None else self.offset, self.deadline or 0.0)
+        if self.date_format is not None and self.date_format not in FORMATS:
+            raise InvalidInput(
+                f"{self.date_format[:40]!r} is not a date format. Known: {', '.join(FORMATS)}."
+            )
+        stored = {"offset": rule.offset, "deadline": rule.deadline}
+        return stored | ({"date_format": self.date_format} if self.date_format else {})
+
+
+class CampaignEdit(_Asked):
+    """What is to be changed in a draft; what is left out stays as it is."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        str_strip_whitespace=True,
+        json_schema_extra={"examples": [{"windows": "mon-fri 09:00-17:30", "max_cps": 0.5}]},
+    )
+
+    name: Name | None = None
+    account: str | None = Field(None, description="Name of the account that calls.")
+
+    def changes(self) -> dict[str, Any]:
+        """What was given, by name."""
+        given = self.model_dump(exclude_unset=True)
+        return {
+            key: value
+            for key, value in given.items()
+            if value is not None or key not in ("name", "account")
+        }
+
+
+def known_country(code: str) -> str:
+    """The code in capitals; raises `InvalidInput` for a country that no numbering plan knows."""
+    with suppress(NotAPhoneNumber):  # an empty text is no number in any country that exists
+        parse_number("", code)
+    return code.upper()
+
+
+def explained(error: ValidationError) -> str:
+    """Every place and problem of data that does not fit a model, as one sentence."""
+    problems = [f"{place}: {problem}" for place, problem in problems_of(error).items()]
+    return f"This cannot be used: {'; '.join(problems)[:1000]}. Nothing was changed."
+
+
+def problems_of(error: ValidationError) -> dict[str, str]:
+    """Each place of data that does not fit a model, and its problem without a full stop."""
+    problems = {}
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        place = ".".join(str(part) for part in item["loc"]) or "input"
+        message = item["msg"].removeprefix("Value error, ").rstrip(".")
+        problems[place] = f"{message[:1].lower()}{message[1:]}"
+    return problems

@@ -1,0 +1,271 @@
+"""Changes of campaigns that run, and of single people in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from campaigns.models import Recipient
+from campaigns.store.histories import CAMPAIGN_SQL, CampaignRow
+
+# Of the attempts around a pause, so many are looked at: a tick never queues as many.
+_AROUND_A_PAUSE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedCall:
+    """A call that was handed to the provider and does not ring yet."""
+
+    attempt_id: int
+    number: str
+    zone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRow:
+    """What the rows say about one pause. `dialled_by` is the latest that the last call can have
+    been dialled; None when there was none."""
+
+    dialled_by: datetime | None
+    recalled: int
+    recalled_in_time: int
+    recalled_too_late: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Whom to copy into a redial, and by which reminder rule they come due (seconds)."""
+
+    statuses: Sequence[str]
+    unknown_too: bool
+    offset: float | None = None
+    deadline: float = 0.0
+
+
+def calls_not_ringing(session: Session, campaign_id: int) -> list[ClaimedCall]:
+    """A campaign's calls that could still be taken back unheard. Hold the gate first."""
+    rows = session.execute(
+        text("""
+            SELECT a.id, a.number, r.zone
+            FROM attempts a JOIN recipients r ON r.id = a.recipient_id
+            WHERE a.campaign_id = :campaign AND a.status = 'dialing'
+              AND a.recall_requested_at IS NULL
+        """),
+        {"campaign": campaign_id},
+    )
+    return [ClaimedCall(*row) for row in rows]
+
+
+def request_recall(session: Session, ids: Sequence[int], reason: str, now: datetime) -> None:
+    """Ask for these calls back."""
+    session.execute(
+        text("""
+            UPDATE attempts SET recall_requested_at = :now, recall_reason = :reason
+            WHERE id = ANY (:ids) AND recall_requested_at IS NULL
+        """),
+        {"ids": list(ids), "reason": reason, "now": now},
+    )
+
+
+def facts_of_pause(
+    session: Session, campaign_id: int, paused_at: datetime, freshness: float
+) -> PauseRow:
+    """What was dialled last before a pause held, and what became of the calls it recalled.
+
+    A call is dialled within `freshness` seconds of its claim, and before it is accepted.
+    """
+    row = session.execute(
+        text("""
+            WITH latest AS (
+                SELECT status, claimed_at, accepted_at, ringing_at, answered_at,
+                       recall_reason = 'paused' AND recall_requested_at = :paused AS recalled
+                FROM attempts
+                WHERE campaign_id = :campaign AND slot_at <= CAST(:paused AS timestamptz)
+                    + interval '10 seconds'
+                ORDER BY slot_at DESC LIMIT :looked_at
+            )
+            SELECT max(least(claimed_at + make_interval(secs => :freshness), accepted_at))
+                       FILTER (WHERE claimed_at IS NOT NULL AND status <> 'cancelled'),
+                   count(*) FILTER (WHERE recalled),
+                   count(*) FILTER (WHERE recalled AND status IN ('ended', 'cancelled')
+                       AND ringing_at IS NULL AND answered_at IS NULL),
+                   count(*) FILTER (WHERE recalled
+                       AND (ringing_at IS NOT NULL OR answered_at IS NOT NULL))
+            FROM latest
+        """),
+        {
+            "campaign": campaign_id,
+            "paused": paused_at,
+            "freshness": freshness,
+            "looked_at": _AROUND_A_PAUSE,
+        },
+    ).one()
+    return PauseRow(*row)
+
+
+# One row for each number that would be dialled first, and for each appointment.
+_COPY = """
+    INSERT INTO recipients (campaign_id, dedupe_key, numbers, number_index, fields, zone, zone_key,
+        status, reason, next_attempt_at, deadline_at, appointment_at)
+    SELECT DISTINCT ON (r.numbers[1 + r.number_index], r.appointment_at)
+        :to, r.dedupe_key, r.numbers, r.number_index, r.fields, r.zone, r.zone_key,
+        CASE WHEN r.zone_key IS NULL THEN 'review' ELSE 'pending' END,
+        CASE WHEN r.zone_key IS NULL THEN 'time zone unknown' END,
+        CASE WHEN r.zone_key IS NOT NULL THEN greatest(:now, coalesce(
+            r.appointment_at - make_interval(secs => :offset), CAST(:now AS timestamptz))) END,
+        CASE WHEN :reminds THEN r.appointment_at - make_interval(secs => :deadline) END,
+        r.appointment_at
+    FROM recipients r
+    WHERE r.campaign_id = :from
+      AND (r.status = ANY (:statuses) OR (:unknown_too AND r.status = 'review' AND 'unknown' = (
+            SELECT a.disposition FROM attempts a
+            WHERE a.recipient_id = r.id AND a.status <> 'cancelled'
+            ORDER BY a.n DESC LIMIT 1)))
+      AND r.reason IS DISTINCT FROM 'no valid number left'
+      AND (NOT :reminds OR r.appointment_at - make_interval(secs => :deadline) > :now)
+      AND NOT opted_out(r.numbers, r.campaign_id, :now)
+    ORDER BY r.numbers[1 + r.number_index], r.appointment_at, r.id
+    ON CONFLICT (campaign_id, dedupe_key) DO NOTHING
+"""
+
+
+def copy_people(
+    session: Session, from_campaign: int, to_campaign: int, whom: Copied, now: datetime
+) -> int:
+    """Let people of one campaign wait to be called in another one; returns how many.
+
+    Nobody who is opted out, and nobody without a valid number, is copied. With a reminder rule,
+    nobody whose reminder would come too late.
+    """
+    done = session.execute(
+        text(f"WITH copied AS ({_COPY} RETURNING 1) SELECT count(*) FROM copied"),
+        {
+            "from": from_campaign,
+            "to": to_campaign,
+            "statuses": list(whom.statuses),
+            "unknown_too": whom.unknown_too,
+            "reminds": whom.offset is not None,
+            "offset": whom.offset or 0.0,
+            "deadline": whom.deadline,
+            "now": now,
+        },
+    )
+    return int(done.scalar_one())
+
+
+def lock_recipient(session: Session, recipient_id: int) -> Recipient | None:
+    """The recipient, for this transaction to change; a tick passes over it meanwhile."""
+    return session.get(Recipient, recipient_id, with_for_update=True, populate_existing=True)
+
+
+def retry_policy_of(session: Session, campaign_id: int) -> dict[str, Any]:
+    """The campaign's retry policy, as it is stored."""
+    policy: dict[str, Any] = session.execute(
+        text("SELECT retry_policy FROM campaigns WHERE id = :id"), {"id": campaign_id}
+    ).scalar_one()
+    return policy
+
+
+def is_opted_out(session: Session, numbers: Sequence[str], campaign_id: int, now: datetime) -> bool:
+    """Whether any of these numbers is opted out, everywhere or of this campaign."""
+    return bool(
+        session.execute(
+            text("SELECT opted_out(CAST(:numbers AS text[]), :campaign, :now)"),
+            {"numbers": list(numbers), "campaign": campaign_id, "now": now},
+        ).scalar_one()
+    )
+
+
+def another_is_the_same(
+    session: Session, campaign_id: int, dedupe_key: str, recipient_id: int
+) -> bool:
+    """Whether somebody else in the campaign is the same person, with the same appointment."""
+    return bool(
+        session.execute(
+            text("""
+                SELECT EXISTS (SELECT 1 FROM recipients
+                    WHERE campaign_id = :campaign AND dedupe_key = :key AND id <> :id)
+            """),
+            {"campaign": campaign_id, "key": dedupe_key, "id": recipient_id},
+        ).scalar_one()
+    )
+
+
+def delete_recipient(session: Session, recipient_id: int) -> None:
+    """Forget a recipient who never had an attempt."""
+    session.execute(text("DELETE FROM recipients WHERE id = :id"), {"id": recipient_id})
+
+
+def listed_campaigns(
+    session: Session, before: int | None, limit: int, *, statuses: Sequence[str], archived: bool
+) -> list[CampaignRow]:
+    """Campaigns for their list, newest first, older than `before`; no statuses: of any."""
+    rows = session.execute(
+        text(f"""
+            {CAMPAIGN_SQL}
+            WHERE c.id < :before AND c.kind <> 'test' AND (c.archived_at IS NOT NULL) = :archived
+              AND (cardinality(CAST(:statuses AS text[])) = 0 OR c.status = ANY (:statuses))
+            ORDER BY c.id DESC LIMIT :limit
+        """),
+        {
+            "before": before or 2**63 - 1,
+            "limit": limit,
+            "statuses": list(statuses),
+            "archived": archived,
+        },
+    )
+    return [CampaignRow(*row) for row in rows]
+
+
+def campaigns_with_status(session: Session) -> dict[str, int]:
+    """How many campaigns there are of each status; archived ones count as `archived`."""
+    rows = session.execute(
+        text("""
+            SELECT CASE WHEN archived_at IS NULL THEN status ELSE 'archived' END, count(*)
+            FROM campaigns WHERE kind <> 'test' GROUP BY 1
+        """)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def copies_of(session: Session, campaign_id: int) -> list[tuple[int, str, str]]:
+    """Id, name and kind (clone, redial) of the campaigns that were made from one."""
+    rows = session.execute(
+        text("""
+            SELECT id, name, copied_how FROM campaigns WHERE copied_from = :id ORDER BY id LIMIT 20
+        """),
+        {"id": campaign_id},
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def started_campaigns(session: Session, limit: int) -> list[tuple[int, str]]:
+    """Id and name of the latest campaigns that are no drafts."""
+    rows = session.execute(
+        text("""
+            SELECT id, name FROM campaigns WHERE status <> 'draft' AND kind <> 'test'
+            ORDER BY id DESC LIMIT :limit
+        """),
+        {"limit": limit},
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def names_of_campaigns(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    """The names of some campaigns."""
+    rows = session.execute(
+        text("SELECT id, name FROM campaigns WHERE id = ANY (:ids)"), {"ids": list(ids)}
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def archived_among(session: Session, ids: Sequence[int]) -> set[int]:
+    """Those of these campaigns that are in the archive."""
+    rows = session.execute(
+        text("SELECT id FROM campaigns WHERE id = ANY (:ids) AND archived_at IS NOT NULL"),
+        {"ids": list(ids)},
+    )
+    return {row[0] for row in rows}

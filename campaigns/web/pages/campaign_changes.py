@@ -1,0 +1,214 @@
+"""What a campaign's buttons and forms do. Each is refused by the server to who may not press it."""
+
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Form, Request
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from campaigns import changing
+from campaigns.access import Permission
+from campaigns.campaigning import campaign_by_id
+from campaigns.changing import HoursChange, PaceChange, RedialRequest
+from campaigns.errors import InvalidInput, NotAllowed
+from campaigns.reporting import words
+from campaigns.web.auth import ViewerDep, needs
+from campaigns.web.dependencies import AfterCommitDep, NowDep, SessionDep
+from campaigns.web.pages.campaigns import settings_page
+from campaigns.web.pages.rendering import redirect
+
+router = APIRouter(
+    prefix="/campaigns/{campaign_id:int}", dependencies=[needs(Permission.RUN_CAMPAIGNS)]
+)
+
+
+@router.post("/pause")
+def pause(
+    request: Request,
+    campaign_id: int,
+    session: SessionDep,
+    now: NowDep,
+    viewer: ViewerDep,
+    later: AfterCommitDep,
+) -> Response:
+    """Dial nobody from now on; calls that ring may ring."""
+    why = f"by {viewer.actor.name}"
+    later.recall(changing.pause(session, campaign_id, viewer.actor, now, why))
+    return redirect(request, f"/campaigns/{campaign_id}")
+
+
+@router.post("/resume")
+def resume(
+    request: Request, campaign_id: int, session: SessionDep, now: NowDep, viewer: ViewerDep
+) -> Response:
+    """Go on at the campaign's pace."""
+    changing.resume(session, campaign_id, viewer.actor, now)
+    said = "The campaign goes on at its pace; nothing is made up for."
+    return redirect(request, f"/campaigns/{campaign_id}", said=said)
+
+
+@router.post("/stop")
+def stop(
+    request: Request,
+    campaign_id: int,
+    session: SessionDep,
+    now: NowDep,
+    viewer: ViewerDep,
+    later: AfterCommitDep,
+) -> Response:
+    """Stop for good."""
+    recalled = changing.stop(session, campaign_id, viewer.actor, now, f"by {viewer.actor.name}")
+    later.recall(recalled)
+    said = f"The campaign is stopped. Nobody is called any more.{taken_back(len(recalled))}"
+    return redirect(request, f"/campaigns/{campaign_id}", said=said)
+
+
+@router.post("/pace")
+def change_pace(
+    request: Request,
+    campaign_id: int,
+    session: SessionDep,
+    now: NowDep,
+    viewer: ViewerDep,
+    max_cps: Annotated[str, Form(max_length=40)] = "",
+) -> Response:
+    """Another pace, from the next second on."""
+    try:
+        change = PaceChange(max_cps=_number(max_cps))
+        changing.change_pace(session, campaign_id, change, viewer.actor, now)
+    except (InvalidInput, ValidationError) as problem:
+        told = str(problem) if isinstance(problem, InvalidInput) else "Write a number above 0."
+        return settings_page(
+            request,
+            session,
+            campaign_id,
+            status=422,
+            errors={"max_cps": told},
+            form={"max_cps": max_cps},
+        )
+    said = "The pace was changed. It holds from the next second on."
+    return redirect(request, f"/campaigns/{campaign_id}/settings", said=said)
+
+
+@router.post("/hours")
+def change_hours(
+    request: Request,
+    campaign_id: int,
+    session: SessionDep,
+    now: NowDep,
+    viewer: ViewerDep,
+    later: AfterCommitDep,
+    windows: Annotated[str, Form(max_length=1000)] = "",
+    ends_at: Annotated[str, Form(max_length=40)] = "",
+) -> Response:
+    """Other hours, or another end, at once."""
+    actor, recalled, field = viewer.actor, [], "ends_at"
+    current = campaign_by_id(session, campaign_id).ends_at
+    try:
+        # In a savepoint: an answer that only shows what was wrong leaves nothing behind.
+        with session.begin_nested():
+            end = instant_of(ends_at, viewer.zone)
+            if current is not None and end == current.replace(second=0, microsecond=0):
+                end = current  # the form knows no seconds
+            recalled += changing.change_hours(
+                session, campaign_id, HoursChange(ends_at=end), actor, now
+            )
+            field = "windows"
+            hours = HoursChange(windows=windows.strip())
+            recalled += changing.change_hours(session, campaign_id, hours, actor, now)
+    except InvalidInput as problem:
+        return settings_page(
+            request,
+            session,
+            campaign_id,
+            status=422,
+            errors={field: str(problem)},
+            form={"windows": windows, "ends_at": ends_at},
+        )
+    later.recall(recalled)
+    said = "The hours were changed and hold from now on."
+    return redirect(request, f"/campaigns/{campaign_id}/settings", said=said)
+
+
+@router.post("/clone")
+def clone(
+    request: Request, campaign_id: int, session: SessionDep, now: NowDep, viewer: ViewerDep
+) -> Response:
+    """A new draft with the same settings and nobody in it."""
+    copy = changing.clone_campaign(session, campaign_id, viewer.actor, now)
+    said = "This is the copy, a draft. Give it its recipients."
+    return redirect(request, f"/campaigns/{copy.id}/setup", said=said)
+
+
+@router.post("/redial")
+def redial(
+    request: Request,
+    campaign_id: int,
+    session: SessionDep,
+    now: NowDep,
+    viewer: ViewerDep,
+    include_unknown: Annotated[str, Form(max_length=10)] = "",
+    include_waiting: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    """A new draft with those who were not reached."""
+    wanted = RedialRequest(
+        include_unknown=bool(include_unknown), include_waiting=bool(include_waiting)
+    )
+    # In a savepoint: when there is nobody, the draft is gone again and the page can be shown.
+    try:
+        with session.begin_nested():
+            done = changing.redial_unreached(session, campaign_id, wanted, viewer.actor, now)
+    except NotAllowed as problem:
+        return settings_page(
+            request, session, campaign_id, status=409, errors={"redial": str(problem)}
+        )
+    said = f"A draft with {words.people(done.people)} was made. Look it over and start it."
+    return redirect(request, f"/campaigns/{done.campaign.id}/setup", said=said)
+
+
+@router.post("/archive")
+def archive(
+    request: Request, campaign_id: int, session: SessionDep, now: NowDep, viewer: ViewerDep
+) -> Response:
+    """Out of the lists."""
+    campaign = changing.archive(session, campaign_id, viewer.actor, now)
+    return redirect(request, "/campaigns", said=f"“{campaign.name}” is in the archive.")
+
+
+@router.post("/unarchive")
+def unarchive(
+    request: Request, campaign_id: int, session: SessionDep, now: NowDep, viewer: ViewerDep
+) -> Response:
+    """Into the lists again."""
+    changing.unarchive(session, campaign_id, viewer.actor, now)
+    said = "The campaign is shown in lists again."
+    return redirect(request, f"/campaigns/{campaign_id}", said=said)
+
+
+def taken_back(calls: int) -> str:
+    """What is said of calls that are recalled, to follow a sentence; empty when there are none."""
+    if not calls:
+        return ""
+    word = "is" if calls == 1 else "are"
+    return f" {words.calls(calls)} that nobody has answered {word} being taken back."
+
+
+def instant_of(text: str, zone: ZoneInfo) -> datetime | None:
+    """What a date-and-time field holds, on the clock of `zone`; None when it is empty."""
+    if not text.strip():
+        return None
+    try:
+        return datetime.fromisoformat(text.strip()).replace(tzinfo=zone)
+    except ValueError:
+        raise InvalidInput("Write a date and a time such as 2026-12-18 17:00.") from None
+
+
+def _number(text: str) -> float | None:
+    if not text.strip():
+        return None
+    try:
+        return float(text.strip().replace(",", "."))
+    except ValueError:
+        raise InvalidInput("Write a number such as 2 or 0.5, or nothing.") from None

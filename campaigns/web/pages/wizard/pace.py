@@ -1,0 +1,316 @@
+"""Step four: how fast, how long it rings, how often one tries, and after what."""
+
+import json
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from campaigns.access import Permission
+from campaigns.drafting import edit_draft
+from campaigns.drafting.lengths import length_text, roughly, seconds_of
+from campaigns.drafting.review import expected_of, people_of, zone_groups
+from campaigns.errors import InvalidInput, NotAllowed
+from campaigns.lifecycle import Disposition
+from campaigns.models import Account, Campaign
+from campaigns.retries import RetryPolicy
+from campaigns.web.api.shapes import BoundedRoute
+from campaigns.web.auth import ViewerDep, needs
+from campaigns.web.dependencies import NowDep, SessionDep
+from campaigns.web.pages.rendering import render
+from campaigns.web.pages.wizard.forms import (
+    Entries,
+    EntriesDep,
+    edit_of,
+    note_refusal,
+    number,
+)
+from campaigns.web.pages.wizard.frame import (
+    DraftDep,
+    after_save,
+    is_draft,
+    show_step,
+    to_its_page,
+)
+
+router = APIRouter(
+    prefix="/campaigns/{campaign_id}/setup/pace",
+    route_class=BoundedRoute,
+    dependencies=[needs(Permission.RUN_CAMPAIGNS)],
+)
+
+# The endings after which one may try again, in the order in which people think of them.
+ENDINGS = (
+    (Disposition.NO_ANSWER, "Nobody answers"),
+    (Disposition.BUSY, "The line is busy"),
+    (Disposition.ANSWERED_MACHINE, "A machine answers"),
+    (Disposition.FAILED, "The call fails"),
+    (Disposition.CARRIER_CONGESTION, "The network is congested"),
+    (Disposition.UNKNOWN, "It is not known how it ended"),
+)
+
+
+class Preset(NamedTuple):
+    """A retry policy by a name people understand."""
+
+    key: str
+    name: str
+    hint: str
+    policy: RetryPolicy
+
+
+def _preset(key: str, name: str, hint: str, attempts: int, **waits: list[int]) -> Preset:
+    policy = RetryPolicy.parse(
+        {"max_attempts": attempts, "waits": waits, "machine_counts_as_reached": True}
+    )
+    return Preset(key, name, hint, policy)
+
+
+PRESETS = (
+    Preset("standard", "Standard", "Up to 3 calls, from minutes to an hour apart", RetryPolicy()),
+    _preset(
+        "gentle",
+        "Gentle",
+        "One more try, hours later",
+        2,
+        busy=[1800],
+        no_answer=[4 * 3600],
+        failed=[1800],
+        carrier_congestion=[600],
+    ),
+    _preset(
+        "persistent",
+        "Persistent",
+        "Up to 6 calls over a day or two",
+        6,
+        busy=[300, 900, 3600],
+        no_answer=[900, 3600, 4 * 3600, 12 * 3600],
+        failed=[300, 1800],
+        carrier_congestion=[120, 300, 600],
+    ),
+    _preset("once", "Once", "Nobody is called a second time", 1),
+)
+_PLAIN = ("max_attempts", "max_per_day")
+_BOXES = ("machine_tried_again", "redial_unknown")
+
+
+@router.get("")
+def show_pace(request: Request, campaign: DraftDep, session: SessionDep, now: NowDep) -> Response:
+    """Pace and retries as they are kept."""
+    if not is_draft(campaign):
+        return to_its_page(request, campaign)
+    return _page(request, session, campaign, now, _values(campaign), Entries())
+
+
+@router.post("")
+def save_pace(
+    request: Request,
+    campaign: DraftDep,
+    entries: EntriesDep,
+    session: SessionDep,
+    now: NowDep,
+    viewer: ViewerDep,
+) -> Response:
+    """Keep them and go on."""
+    if not is_draft(campaign):
+        return to_its_page(request, campaign)
+    account = session.get_one(Account, campaign.account_id)
+    asked = _asked(entries, account)
+    edit = edit_of(entries, asked, {"max_cps": "pace"})
+    if not entries.refused:
+        try:
+            edit_draft(session, campaign.id, edit, viewer.actor, now, seen="pace")
+        except (InvalidInput, NotAllowed) as refusal:
+            entries.trouble = str(refusal)
+        else:
+            return after_save(request, campaign, "pace", entries.text("do"))
+    return _page(request, session, campaign, now, _typed(entries), entries, status=422)
+
+
+@router.post("/estimate")
+def show_estimate(
+    request: Request,
+    campaign: DraftDep,
+    entries: EntriesDep,
+    session: SessionDep,
+    now: NowDep,
+) -> HTMLResponse:
+    """How long it takes at the pace that is typed."""
+    account = session.get_one(Account, campaign.account_id)
+    cps = _cps(entries, account)
+    told = _told(session, campaign, account, now, cps)
+    return render(request, "wizard/estimate.html", campaign=campaign, told=told)
+
+
+def _asked(entries: Entries, account: Account) -> dict[str, Any]:
+    ring = number(entries, "ring_timeout", whole=True)
+    weight = number(entries, "weight")
+    asked: dict[str, Any] = {
+        "max_cps": _cps(entries, account),
+        "retry_policy": _policy(entries),
+    }
+    if ring is not None:
+        asked["ring_timeout"] = int(ring)
+    if weight is not None:
+        asked["weight"] = weight
+    return asked
+
+
+def _cps(entries: Entries, account: Account) -> float | None:
+    """Calls per second, at most; None: as the account."""
+    pace = number(entries, "pace")
+    if pace is None or entries.text("limit") != "own":
+        if entries.text("limit") == "own":
+            entries.refuse("pace", "say how many calls, or let the account decide")
+        return None
+    cps = pace / 60 if entries.text("unit") == "minute" else pace
+    if cps <= 0:
+        entries.refuse("pace", "this must be more than nothing")
+        return None
+    if cps > account.cps * 1.0001:
+        entries.refuse("pace", f"the account allows at most {per_minute(account.cps)}")
+    return cps
+
+
+def _policy(entries: Entries) -> dict[str, Any]:
+    preset = next((one for one in PRESETS if one.key == entries.text("preset")), None)
+    if preset is not None:
+        return preset.policy.serialise()
+    waits = {}
+    for ending, _ in ENDINGS:
+        lengths = _lengths(entries, f"wait_{ending.value}")
+        if lengths:
+            waits[ending.value] = lengths
+    most = number(entries, "max_attempts", whole=True)
+    daily = number(entries, "max_per_day", whole=True)
+    asked: dict[str, Any] = {
+        "waits": waits,
+        "max_attempts": int(most) if most is not None else 3,
+        "max_per_day": int(daily) if daily is not None else None,
+        "machine_counts_as_reached": not entries.has("machine_tried_again"),
+        "redial_unknown": entries.has("redial_unknown"),
+    }
+    if entries.errors:
+        return asked
+    try:
+        return RetryPolicy.parse(asked).serialise()
+    except InvalidInput as refusal:
+        told = str(refusal)
+        names = [name for name in _PLAIN if told.startswith(name)]
+        names += [f"wait_{ending.value}" for ending, _ in ENDINGS if f" {ending} " in f" {told} "]
+        note_refusal(entries, InvalidInput(_plain(told)), names)
+        return asked
+
+
+def _plain(told: str) -> str:
+    return told.replace("max_attempts", "this").replace("max_per_day", "this")
+
+
+def _lengths(entries: Entries, name: str) -> list[int]:
+    """Waits as people type them, "5m, 10m, 1h"; problems are noted beside the field."""
+    found = []
+    for part in entries.text(name).replace(";", ",").split(","):
+        if not part.strip():
+            continue
+        try:
+            found.append(round(seconds_of(part)))
+        except ValueError:
+            entries.refuse(name, 'write lengths such as "5m, 10m, 1h"')
+    return found
+
+
+def _values(campaign: Campaign) -> dict[str, Any]:
+    policy = RetryPolicy.parse(campaign.retry_policy)
+    kept = next((one.key for one in PRESETS if one.policy == policy), "own")
+    cps = campaign.max_cps
+    by_second = cps is not None and cps >= 1
+    shown = None if cps is None else cps if by_second else cps * 60
+    return {
+        "limit": "account" if cps is None else "own",
+        "pace": "" if shown is None else f"{round(shown, 3):g}",
+        "unit": "second" if by_second else "minute",
+        "ring_timeout": str(campaign.ring_timeout),
+        "weight": f"{campaign.weight:g}",
+        "preset": kept,
+        **_policy_values(policy),
+    }
+
+
+def _policy_values(policy: RetryPolicy) -> dict[str, str]:
+    waits = {
+        f"wait_{ending.value}": ", ".join(map(length_text, policy.waits.get(ending, ())))
+        for ending, _ in ENDINGS
+    }
+    return {
+        "max_attempts": str(policy.max_attempts),
+        "max_per_day": str(policy.max_per_day or ""),
+        "machine_tried_again": "" if policy.machine_counts_as_reached else "yes",
+        "redial_unknown": "yes" if policy.redial_unknown else "",
+        **waits,
+    }
+
+
+def _typed(entries: Entries) -> dict[str, Any]:
+    names = ("limit", "pace", "unit", "ring_timeout", "weight", "preset", *_PLAIN, *_BOXES)
+    waits = [f"wait_{ending.value}" for ending, _ in ENDINGS]
+    return {name: entries.values.get(name, "") for name in (*names, *waits)}
+
+
+def _told(
+    session: Session, campaign: Campaign, account: Account, now: datetime, cps: float | None
+) -> dict[str, Any]:
+    """The estimate in the words of the page."""
+    groups = zone_groups(session, campaign, now)
+    found = expected_of(campaign, account, groups, now, cps)
+    people = sum(group.people for group in groups)
+    return {
+        "people": people,
+        "rate": per_minute(found.rate),
+        "by_lines": found.limited_by_lines,
+        "lines": account.max_concurrent,
+        "dialling": roughly(found.dialling.total_seconds()),
+        "first_at": found.first_at,
+        "last_at": found.last_at,
+    }
+
+
+def per_minute(cps: float) -> str:
+    """A pace as people say it: "30 calls a minute", "5 calls a second"."""
+    if cps >= 2:
+        return f"{cps:,.4g} calls a second"
+    count = round(cps * 60, 1)
+    return f"{count:,.4g} {'call' if count == 1 else 'calls'} a minute"
+
+
+def _page(
+    request: Request,
+    session: Session,
+    campaign: Campaign,
+    now: datetime,
+    values: dict[str, Any],
+    entries: Entries,
+    *,
+    status: int = 200,
+) -> HTMLResponse:
+    account = session.get_one(Account, campaign.account_id)
+    cps = _cps(Entries(dict(entries.values)), account) if entries.values else campaign.max_cps
+    return show_step(
+        request,
+        session,
+        campaign,
+        "pace",
+        status=status,
+        people=people_of(session, campaign),
+        form=values,
+        errors=entries.errors,
+        trouble=entries.trouble,
+        account_pace=per_minute(account.cps),
+        endings=ENDINGS,
+        presets=[
+            (one.key, one.name, one.hint, json.dumps(_policy_values(one.policy))) for one in PRESETS
+        ],
+        told=_told(session, campaign, account, now, cps),
+    )
