@@ -15,6 +15,8 @@ from typing import Any
 
 from celery import Celery
 
+from campaigns.crash_points import crash_point
+
 DIAL = "outdial.dial"
 RECALL = "outdial.recall"
 IMPORT = "outdial.import_file"
@@ -99,6 +101,7 @@ class HintPublisher:
     def recall(self, attempt_ids: Sequence[int]) -> None:
         """These attempts' calls are wanted back."""
         if attempt_ids:
+            crash_point("recall_requested")
             self.send(RECALL, list(attempt_ids))
 
     def close(self, timeout: float = 3.0) -> None:

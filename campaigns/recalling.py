@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Engine
 
 from campaigns.calls import HangUp
+from campaigns.crash_points import crash_point
 from campaigns.db import database_now, transaction
 from campaigns.provisioning import Carrier
 from campaigns.store import call_status, recalls
@@ -31,6 +32,8 @@ def recall(
     with transaction(engine) as session:
         targets = recalls.recallable(session, attempt_ids)
         recalls.note_recalled(session, [t.attempt_id for t in targets], database_now(session))
+    if targets:
+        crash_point("recall_noted")
     results = {}
     until = time.monotonic() + ROUND_SECONDS
     for place, target in enumerate(targets):
@@ -39,6 +42,7 @@ def recall(
             break
         result = _take_back(target, carrier_of)
         results[target.attempt_id] = result
+        crash_point("recall_sent")
         log.info("recall attempt=%d result=%s", target.attempt_id, result)
     gone = [attempt for attempt, result in results.items() if result is HangUp.GONE]
     if gone:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from campaigns.calls import CallEvent, LookupQuery, LookupResult, LookupState
+from campaigns.crash_points import crash_point
 from campaigns.db import database_now, transaction
 from campaigns.lifecycle import LIVE, AttemptStatus
 from campaigns.outcomes import release_cancelled
@@ -76,6 +77,7 @@ def apply_leftover_events(engine: Engine) -> list[int]:
         except Exception:  # one event that cannot be applied must not keep the others waiting
             log.exception("event %d cannot be applied", event_id)
         else:
+            crash_point("leftover_applied")
             wanted_back += follow.recall
     return wanted_back
 
@@ -124,6 +126,7 @@ def look_up_silent_attempts(engine: Engine, carrier_of: CarrierOf, rules: SweepR
             continue
         else:
             result = _ask(engine, carrier_of, one)
+            crash_point("look_up_answered")
         if result.state is LookupState.UNREACHABLE:
             unreachable.add(one.account_id)
         log.info("look-up attempt=%d found=%s %s", one.id, result.state, result.detail)
@@ -178,6 +181,7 @@ def _apply_found(engine: Engine, one: SilentAttempt, event: CallEvent) -> None:
     with transaction(engine) as session:
         stored = events.store_event(session, one.id, event, "", "look-up")
     if stored is not None:
+        crash_point("look_up_stored")
         with transaction(engine) as session:
             apply_event(session, *stored)
 

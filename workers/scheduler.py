@@ -29,6 +29,7 @@ from campaigns import (
     tallying,
 )
 from campaigns.config import Settings, settings
+from campaigns.crash_points import crash_point
 from campaigns.db import database_now, engine_for, transaction
 from campaigns.dispatcher import Leadership, OpenHours, TickReport, TickRules, tick
 from campaigns.hints import HintPublisher
@@ -129,10 +130,14 @@ class SchedulerProcess:
                 self._hours,
                 publish_failing=self._hints.failing,
             )
+            if report.given:
+                crash_point("tick_before_commit")
         if not report.leader:
             log.warning("another scheduler leads now")
             self._leadership = None
             return
+        if report.given:
+            crash_point("tick_after_commit")
         for batch in report.batches:
             self._hints.dial(batch)
         self._tell(report)
@@ -144,6 +149,7 @@ class SchedulerProcess:
             return False
         log.info("this scheduler leads, term %d", term)
         self._leadership = Leadership(self._name, term)
+        crash_point("lease_taken")
         return True
 
     def _tell(self, report: TickReport) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.calls import Answer, CallRequest, DialAnswer
+from campaigns.crash_points import crash_point
 from campaigns.db import database_now, transaction
 from campaigns.dialing.clock import DatabaseClock, boot_seconds
 from campaigns.errors import NotAllowed, OutdialError
@@ -115,8 +116,10 @@ class Dialer:
         room = [slot for slot in group if self._free.acquire(blocking=False)]
         if not room:
             return set()  # every thread waits for the provider
+        crash_point("before_claim")
         opened = boot_seconds()
         claimed = self._claim(room)
+        crash_point("after_claim")
         for _ in range(len(room) - len(claimed)):
             self._free.release()
         for one in claimed:
@@ -158,6 +161,7 @@ class Dialer:
             self._free.release()
         if answer is None:
             return
+        crash_point("after_post")
         try:
             self._record(one, answer)
         except Exception:  # nobody reads what a thread of the pool raises; the sweeper looks it up
@@ -179,6 +183,7 @@ class Dialer:
         except Exception as error:  # no byte was written, whatever this is
             log.exception("attempt %d cannot be posted", one.id)
             return DialAnswer(Answer.NOT_SENT, reason=type(error).__name__)
+        crash_point("before_post")
         if boot_seconds() > latest or self._clock.now() >= one.not_after:
             self._cancel(one, "stale_claim")
             return None
@@ -203,6 +208,7 @@ class Dialer:
                     return
                 time.sleep(wait)
             else:
+                crash_point("after_record")
                 self._recall(follow.recall)
                 return
 
@@ -212,6 +218,7 @@ class Dialer:
 
     def _cancel(self, one: Claimed, reason: str) -> None:
         """No byte was written, and this process knows it. Failing that, the sweeper finds out."""
+        crash_point("before_cancel")
         try:
             with transaction(self._engine) as session:
                 now: datetime = database_now(session)

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from campaigns.crash_points import crash_point
 from campaigns.db import database_now, transaction
 from campaigns.errors import InvalidInput, NotARecipientList
 from campaigns.importing.mapping import ImportOptions, Mapping
@@ -65,6 +66,7 @@ def load(
             stage.add(batch)
             progress.at(stage.rows_read, source.bytes_read)
     progress.storing()
+    crash_point("import_staged")
     wait_for_turn_at_campaign(work, campaign.id)
     recipients_import.reject_repeats_within_file(work, import_id)
     recurrences.reject_who_is_reminded_already(work, import_id, campaign.id)
@@ -74,6 +76,7 @@ def load(
     recently = recipients_import.count_recently_called(
         work, import_id, campaign.id, reader.now - timedelta(days=RECENT_DAYS)
     )
+    crash_point("import_stored")
     return Loaded(mapping, stage.rows_read, stored, dict(stage.repairs), recently)
 
 

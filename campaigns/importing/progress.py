@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from campaigns.crash_points import crash_point
 from campaigns.db import transaction
 from campaigns.store import imports
 
@@ -89,6 +90,7 @@ class ProgressWriter:
             try:
                 with transaction(self._engine) as session:
                     imports.note_progress(session, self._import_id, seen.rows_read, seen.bytes_read)
+                crash_point("import_progress")
             except DBAPIError as error:
                 # The import itself will say whether the database is gone; a missed sign of life
                 # alone must not stop it.

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
 from campaigns import callbacks
+from campaigns.crash_points import crash_point
 from campaigns.db import database_now, transaction
 from campaigns.links import AudioLinks, Links
 from campaigns.store.callflows import Conversation
@@ -58,6 +59,7 @@ def _record(callback: Callback, attempt_id: int, talk: Conversation) -> str:
     digit = callback.path["digit"]
     with transaction(callback.engine) as session:
         recorded = callbacks.record_key(session, attempt_id, talk, digit, database_now(session))
+    crash_point("keypress_stored")
     callback.state.hints.recall(recorded.recall)
     return recorded.meaning.value
 

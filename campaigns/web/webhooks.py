@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from campaigns import callbacks
 from campaigns.calls import CallEvent
+from campaigns.crash_points import crash_point
 from campaigns.db import transaction
 from campaigns.errors import InvalidInput, NotFound
 from campaigns.providers import PARSERS
@@ -45,9 +46,11 @@ def take_event(callback: Callback, attempt_id: int, event: CallEvent, source: st
     stored = _store(callback, attempt_id, event, source)
     if stored is None:
         return
+    crash_point("event_stored")
     event_id, now = stored
     with transaction(callback.engine) as session:
         follow = apply_event(session, event_id, now)
+    crash_point("event_applied")
     callback.state.hints.recall(follow.recall)
 
 
