@@ -34,7 +34,7 @@ def opt_out(
     campaign_id: int | None = None,
     attempt_id: int | None = None,
 ) -> OptedOut:
-    """Never call these numbers and prefixes, in that campaign or anywhere.
+    """Never call these numbers and prefixes, in that campaign and its family, or anywhere.
 
     Once this commits nothing to them is claimed. Doing it twice keeps the first record, unless the
     second is stronger. Calls in progress are left to end.
@@ -46,7 +46,13 @@ def opt_out(
     numbers = [one.number for one in new if not one.is_prefix]
     prefixes = [one.number for one in new if one.is_prefix]
     cancelled = attempts.cancel_queued_attempts_of(
-        session, now, "opted_out", numbers=numbers, prefixes=prefixes, campaign_id=campaign_id
+        session,
+        now,
+        "opted_out",
+        numbers=numbers,
+        prefixes=prefixes,
+        campaign_id=campaign_id,
+        family=True,
     )
     recalled = recalls.request_recall_of_numbers(
         session, numbers, "opted_out", now, prefixes=prefixes, campaign_id=campaign_id

@@ -21,7 +21,7 @@ LONGEST_NAME = 200
 
 _SAME = (
     *("kind", "account_id", "caller_id_id", "flow_id", "rule_set", "windows", "max_cps", "weight"),
-    *("ring_timeout", "retry_policy", "reminder", "default_country"),
+    *("ring_timeout", "retry_policy", "reminder", "default_country", "household"),
 )
 
 
@@ -72,10 +72,12 @@ def redial_unreached(
     """A new draft with the people whom a campaign did not reach, each of them once.
 
     Those are the ones that no attempt reached and the ones that came too late; never who was
-    reached, has opted out, or is still to be called. A reminder is repeated only while it is of
-    use. Raises `NotFound`, and `NotAllowed` when there is nobody.
+    reached, has opted out, is still to be called, or is in another redial of it. A
+    reminder is repeated only while it is of use. Raises `NotFound`, and
+    `NotAllowed` when there is nobody.
     """
-    source = campaign_by_id(session, campaign_id)
+    # Locked, so that two redials at the same time see each other's people.
+    source = campaign_by_id(session, campaign_id, lock=True)
     if source.status == CampaignStatus.DRAFT:
         raise NotAllowed("The campaign is a draft: nobody was called yet. Nothing was created.")
     statuses = [RecipientStatus.EXHAUSTED, RecipientStatus.EXPIRED]
@@ -99,7 +101,8 @@ def redial_unreached(
     if not people:
         raise NotAllowed(
             "There is nobody to call again: everybody was reached, has opted out, waits to be "
-            "called, or would be called too late. Nothing was created."
+            "called, is in another redial of this campaign, or would be called too late. Nothing "
+            "was created."
         )
     one = "1 person" if people == 1 else f"{people:,} people"
     sentence = f"{actor.name} made a new draft with {one} who were not reached, “{draft.name}”."

@@ -35,6 +35,7 @@ class Attempt(Row):
     caller_id_id: Mapped[int] = mapped_column(ForeignKey("caller_ids.id"))
     n: Mapped[int] = mapped_column(SmallInteger)
     number: Mapped[str]
+    stage: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))  # which reminder
     status: Mapped[str] = mapped_column(server_default=text("'queued'"))
     slot_at: Mapped[datetime]
     not_after: Mapped[datetime]

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    FetchedValue,
     ForeignKey,
     Identity,
     Index,
@@ -63,6 +64,11 @@ class Campaign(Row):
     archived_at: Mapped[datetime | None]  # over, and not shown in lists any more
     copied_from: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id", ondelete="SET NULL"))
     copied_how: Mapped[str | None]
+    # The first campaign of those that were copied from each other or made by a recurrence; set by
+    # a trigger. What is opted out of one of them is opted out of all.
+    family_id: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    # What a call to a number that several people share means for the others.
+    household: Mapped[str] = mapped_column(server_default=text("'wait'"))
 
     __table_args__ = (
         CheckConstraint(one_of("kind", "reminder", "announcement", "test"), name="kind_known"),
@@ -73,6 +79,8 @@ class Campaign(Row):
         CheckConstraint("weight > 0 AND (max_cps IS NULL OR max_cps > 0)", name="pacing"),
         CheckConstraint("ring_timeout BETWEEN 1 AND 600", name="ring_timeout"),
         CheckConstraint(one_of("copied_how", "clone", "redial"), name="copied_how"),
+        CheckConstraint(one_of("household", "wait", "merge"), name="household"),
+        Index("ix_campaigns_family_id", "family_id"),
         Index("ix_campaigns_active", "status", postgresql_where=text("status = 'running'")),
         Index(
             "ix_campaigns_copied_from",

@@ -38,6 +38,9 @@ class Import(Row):
     rows_opted_out: Mapped[int] = mapped_column(server_default=text("0"))
     # Imported people who were called, in any campaign, within the week before.
     rows_recently_called: Mapped[int] = mapped_column(server_default=text("0"))
+    # Appointments that were there at another time, and those that the list does not have any more.
+    rows_moved: Mapped[int] = mapped_column(server_default=text("0"))
+    rows_missing: Mapped[int] = mapped_column(server_default=text("0"))
     repairs: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))  # by kind
     rejects_by_reason: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     bytes_read: Mapped[int] = mapped_column(server_default=text("0"))
@@ -118,6 +121,11 @@ class Recipient(Row):
     next_attempt_at: Mapped[datetime | None]
     deadline_at: Mapped[datetime | None]
     appointment_at: Mapped[datetime | None]
+    appointment_key: Mapped[str | None]  # what the list calls the appointment
+    appointment_cancelled_at: Mapped[datetime | None]  # nobody is to be called about it any more
+    # Which of the reminders of the appointment is due next, or was the last one; the first is 0.
+    stage: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    counted_from: Mapped[datetime | None]  # attempts before it were about something else
     attempts_spent: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     cancels_in_row: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     retry: Mapped[bool] = mapped_column(Boolean, Computed("attempts_spent > 0", persisted=True))
@@ -146,6 +154,18 @@ class Recipient(Row):
             "retry",
             "next_attempt_at",
             postgresql_where=text("status = 'pending'"),
+        ),
+        # The same for people who have to be called by a time: the earliest of those comes first.
+        Index(
+            "ix_recipients_due_by_deadline",
+            *("campaign_id", "zone_key", "retry", "deadline_at", "next_attempt_at"),
+            postgresql_where=text("status = 'pending' AND deadline_at IS NOT NULL"),
+        ),
+        Index(
+            "uq_recipients_appointment_key",
+            *("campaign_id", "appointment_key"),
+            unique=True,
+            postgresql_where=text("appointment_key IS NOT NULL"),
         ),
         Index(
             "ix_recipients_deadline",

@@ -4,7 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
+    FetchedValue,
     ForeignKey,
     Index,
     Text,
@@ -29,6 +31,8 @@ class OptOut(Row):
     number: Mapped[str] = mapped_column(Text(collation="C"))  # E.164, or how it begins
     is_prefix: Mapped[bool] = mapped_column(server_default=text("false"))
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))  # None: everywhere
+    # The family of that campaign, in all of which it holds; set by a trigger.
+    family_id: Mapped[int | None] = mapped_column(BigInteger, server_default=FetchedValue())
     source: Mapped[str]
     who: Mapped[str | None]
     evidence: Mapped[str | None]

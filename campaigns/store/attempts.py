@@ -122,14 +122,14 @@ def insert_planned_attempts(session: Session, planned: Sequence[PlannedAttempt])
                 UPDATE recipients r
                 SET status = 'in_flight', reason = NULL, next_attempt_at = NULL, updated_at = now()
                 FROM planned p WHERE r.id = p.recipient_id AND r.status = 'pending'
-                RETURNING r.id
+                RETURNING r.id, r.stage
             )
             INSERT INTO attempts (id, recipient_id, campaign_id, account_id, caller_id_id, n,
-                                  number, slot_at, not_after, open_until, rule_version)
+                                  stage, number, slot_at, not_after, open_until, rule_version)
             OVERRIDING SYSTEM VALUE
             SELECT p.id, p.recipient_id, p.campaign_id, p.account_id, p.caller_id_id,
                    1 + (SELECT count(*) FROM attempts a WHERE a.recipient_id = p.recipient_id),
-                   p.number, p.slot_at, p.not_after, p.open_until, p.rule_version
+                   flown.stage, p.number, p.slot_at, p.not_after, p.open_until, p.rule_version
             FROM planned p JOIN flown ON flown.id = p.recipient_id
         """),
         {
@@ -184,10 +184,12 @@ def cancel_queued_attempts_of(
     account_id: int | None = None,
     numbers: Sequence[str] | None = None,
     prefixes: Sequence[str] = (),
+    family: bool = False,
 ) -> list[Cancelled]:
     """Cancel what is queued for one campaign, one account or some numbers. Hold the gate first.
 
-    With `numbers`, also for numbers that begin with one of `prefixes`.
+    With `numbers`, also for numbers that begin with one of `prefixes`; with `family`, in every
+    campaign of the family.
     """
     return _cancelled(
         session.execute(
@@ -195,7 +197,10 @@ def cancel_queued_attempts_of(
                 UPDATE attempts a
                 SET status = 'cancelled', spent = false, ended_at = :now, cancel_reason = :reason
                 WHERE a.status = 'queued'
-                  AND (CAST(:campaign_id AS bigint) IS NULL OR a.campaign_id = :campaign_id)
+                  AND (CAST(:campaign_id AS bigint) IS NULL OR a.campaign_id = :campaign_id
+                       OR (:family AND a.campaign_id IN (
+                            SELECT c.id FROM campaigns c JOIN campaigns one
+                            ON one.family_id = c.family_id WHERE one.id = :campaign_id)))
                   AND (CAST(:account_id AS bigint) IS NULL OR a.account_id = :account_id)
                   AND (CAST(:numbers AS text[]) IS NULL OR EXISTS (
                         SELECT 1 FROM recipients r
@@ -214,6 +219,7 @@ def cancel_queued_attempts_of(
                 "account_id": account_id,
                 "numbers": list(numbers) if numbers is not None else None,
                 "prefixes": list(prefixes),
+                "family": family,
             },
         ).all()
     )

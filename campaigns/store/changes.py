@@ -106,8 +106,16 @@ def facts_of_pause(
     return PauseRow(*row)
 
 
-# One row for each number that would be dialled first, and for each appointment.
+# One row for each number that would be dialled first, and for each appointment; nobody whom
+# another redial has taken on, unless it was stopped before it called them.
 _COPY = """
+    WITH held AS MATERIALIZED (
+        SELECT DISTINCT n.number, h.appointment_at
+        FROM campaigns d JOIN recipients h ON h.campaign_id = d.id
+        CROSS JOIN LATERAL unnest(h.numbers) AS n (number)
+        WHERE d.copied_from = :from AND d.copied_how = 'redial' AND d.id <> :to
+          AND NOT (d.status = 'stopped' AND h.status = 'pending')
+    )
     INSERT INTO recipients (campaign_id, dedupe_key, numbers, number_index, fields, zone, zone_key,
         status, reason, next_attempt_at, deadline_at, appointment_at)
     SELECT DISTINCT ON (r.numbers[1 + r.number_index], r.appointment_at)
@@ -126,6 +134,9 @@ _COPY = """
             ORDER BY a.n DESC LIMIT 1)))
       AND r.reason IS DISTINCT FROM 'no valid number left'
       AND (NOT :reminds OR r.appointment_at - make_interval(secs => :deadline) > :now)
+      AND NOT EXISTS (SELECT 1 FROM held
+            WHERE held.number = r.numbers[1 + r.number_index]
+              AND held.appointment_at IS NOT DISTINCT FROM r.appointment_at)
       AND NOT opted_out(r.numbers, r.campaign_id, :now)
     ORDER BY r.numbers[1 + r.number_index], r.appointment_at, r.id
     ON CONFLICT (campaign_id, dedupe_key) DO NOTHING
@@ -137,8 +148,8 @@ def copy_people(
 ) -> int:
     """Let people of one campaign wait to be called in another one; returns how many.
 
-    Nobody who is opted out, and nobody without a valid number, is copied. With a reminder rule,
-    nobody whose reminder would come too late.
+    Nobody who is opted out, nobody without a valid number, and nobody whom another redial has
+    taken on is copied. With a reminder rule, nobody whose reminder would come too late.
     """
     done = session.execute(
         text(f"WITH copied AS ({_COPY} RETURNING 1) SELECT count(*) FROM copied"),

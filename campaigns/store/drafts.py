@@ -76,6 +76,29 @@ def replan_reminders(
     )
 
 
+# What was opted out of a draft holds for its family, and goes on to hold without the draft: it is
+# kept under another campaign of the family, in place of what is weaker there.
+_FAMILY_OPT_OUTS = """
+    FROM opt_outs o JOIN campaigns gone ON gone.id = o.campaign_id
+    CROSS JOIN LATERAL (
+        SELECT c.id FROM campaigns c
+        WHERE c.family_id = gone.family_id AND c.id <> gone.id ORDER BY c.id LIMIT 1
+    ) other
+    LEFT JOIN opt_outs same ON same.number = o.number AND same.is_prefix = o.is_prefix
+        AND same.campaign_id = other.id AND same.lifted_at IS NULL AND same.replaced_at IS NULL
+    WHERE gone.id = :id AND o.lifted_at IS NULL AND o.replaced_at IS NULL
+      AND (same.id IS NULL
+           OR coalesce(o.expires_at, 'infinity') > coalesce(same.expires_at, 'infinity'))
+"""
+_REPLACE_THE_WEAKER = f"""
+    UPDATE opt_outs SET replaced_at = now() WHERE id IN (SELECT same.id {_FAMILY_OPT_OUTS})
+"""
+_LEAVE_TO_FAMILY = f"""
+    UPDATE opt_outs SET campaign_id = kept.other_id
+    FROM (SELECT o.id, other.id AS other_id {_FAMILY_OPT_OUTS}) kept WHERE opt_outs.id = kept.id
+"""
+
+
 def delete_campaign(session: Session, campaign_id: int) -> list[str]:
     """Delete a campaign that never called anybody; returns where its imported files are kept."""
     files = session.execute(
@@ -90,6 +113,8 @@ def delete_campaign(session: Session, campaign_id: int) -> list[str]:
         "DELETE FROM import_rejects WHERE import_id IN "
         "(SELECT id FROM imports WHERE campaign_id = :id)",
         "DELETE FROM imports WHERE campaign_id = :id",
+        _REPLACE_THE_WEAKER,
+        _LEAVE_TO_FAMILY,
         "DELETE FROM opt_outs WHERE campaign_id = :id",
         "DELETE FROM campaign_log WHERE campaign_id = :id",
         "DELETE FROM tally_proofs WHERE campaign_id = :id",

@@ -137,7 +137,7 @@ def insert_opt_outs(
 def is_opted_out(
     session: Session, numbers: Sequence[str], now: datetime, campaign_id: int | None = None
 ) -> bool:
-    """Whether any of the numbers is opted out, everywhere or in that campaign."""
+    """Whether any of the numbers is opted out, everywhere or in that campaign's family."""
     return bool(
         session.execute(
             text("SELECT opted_out(CAST(:numbers AS text[]), CAST(:campaign AS bigint), :now)"),
@@ -272,7 +272,8 @@ def mark_lifted(session: Session, opt_out_id: int, by: str, why: str, now: datet
 _BLOCKED = """
     r.campaign_id = c.id AND c.status = ANY (:open) AND r.status = 'blocked'
     AND r.reason = 'opted out'
-    AND (CAST(:campaign AS bigint) IS NULL OR c.id = :campaign)
+    AND (CAST(:campaign AS bigint) IS NULL OR c.family_id = (
+        SELECT one.family_id FROM campaigns one WHERE one.id = :campaign))
     AND {matches}
 """
 _MATCHES = {

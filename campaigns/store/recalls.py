@@ -90,7 +90,8 @@ def request_recall_of_numbers(
 ) -> list[int]:
     """Ask for every unanswered call back whose recipient has one of these numbers.
 
-    Also one that begins with one of `prefixes`; with `campaign_id`, only that campaign's calls.
+    Also one that begins with one of `prefixes`; with `campaign_id`, only the calls of that
+    campaign's family.
     """
     return _ids(
         session.execute(
@@ -103,7 +104,9 @@ def request_recall_of_numbers(
                             SELECT 1 FROM unnest(r.numbers) AS n (number),
                                 unnest(CAST(:prefixes AS text[])) AS p (prefix)
                             WHERE starts_with(n.number, p.prefix)))
-                  AND (CAST(:campaign AS bigint) IS NULL OR a.campaign_id = :campaign)
+                  AND (CAST(:campaign AS bigint) IS NULL OR a.campaign_id IN (
+                        SELECT c.id FROM campaigns c JOIN campaigns one
+                        ON one.family_id = c.family_id WHERE one.id = :campaign))
                   AND a.recall_requested_at IS NULL AND a.status IN ('dialing', 'ringing')
                 RETURNING a.id
             """),

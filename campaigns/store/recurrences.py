@@ -365,17 +365,19 @@ def forget_past_appointments(session: Session, before: datetime) -> None:
 
 
 def copy_campaign(session: Session, campaign_id: int, changes: Mapping[str, Any]) -> int:
-    """A new draft with a campaign's settings and the same version of its flow."""
+    """A new draft of the same family, with a campaign's settings and the same version of its
+    flow."""
     columns: Sequence[str] = (
         *("kind", "account_id", "caller_id_id", "flow_id", "rule_set", "windows", "max_cps"),
         *("weight", "ring_timeout", "retry_policy", "reminder", "default_country", "draft"),
+        "household",
     )
     names = ", ".join(columns)
     return int(
         session.execute(
             text(f"""
-                INSERT INTO campaigns (name, ends_at, {names})
-                SELECT :name, coalesce(CAST(:ends_at AS timestamptz), ends_at), {names}
+                INSERT INTO campaigns (name, ends_at, family_id, {names})
+                SELECT :name, coalesce(CAST(:ends_at AS timestamptz), ends_at), family_id, {names}
                 FROM campaigns WHERE id = :id RETURNING id
             """),
             {"id": campaign_id, **changes},
