@@ -19,6 +19,7 @@ from campaigns.cli import (
     switch,
     test_call,
     user,
+    verify,
     webhook,
 )
 from campaigns.cli.output import Command, complain
@@ -39,6 +40,7 @@ app.command(
 )(processes.simulator)
 app.command(cls=Command)(processes.migrate)
 app.command(cls=Command)(demo.demo)
+app.command(cls=Command)(verify.verify)
 app.command(cls=Command)(doctor.doctor)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(importing.app)

@@ -1,32 +1,23 @@
 """The books against the witness. Every broken promise is a number that is not zero."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import datetime
 
-from campaigns.demo.books import MISSED_REASONS, REFUSED_REASONS, BookedAttempt
-from campaigns.demo.carrier import Dial, most_in_any_second
+from campaigns.demo.books import MISSED_REASONS
 from campaigns.demo.people import CLOSES, OPENS
 from campaigns.demo.zones import zone
+from campaigns.proving.carrier import Dial, most_in_any_second
+from campaigns.proving.witness import (
+    dials_after_opt_out,
+    disagreements,
+    duplicates,
+    lost_keypresses,
+    not_placed,
+)
+from campaigns.store.proofs import BookedAttempt
 from campaigns.vault import Vault
-
-# A call claimed just before an opt-out was committed may still reach the carrier just after: the
-# claim is fresh for 50 ms, the rest is for a busy machine. It is recalled.
-OPT_OUT_GRACE = timedelta(seconds=0.3)
-# What the carrier says about a call's end, and what our books may call it.
-AGREED = {
-    "busy": {"busy"},
-    "noAnswer": {"no_answer"},
-    # The provider's voice log has no word for a declined call and calls it busy; that is all
-    # there is to know when its callback was lost.
-    "decline": {"rejected", "busy"},
-    "error": {"failed"},
-    "not_found": {"invalid_number"},
-    "cancel": {"canceled"},
-}
-ANSWERED = {"answered", "answered_human", "answered_machine", "opted_out"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,73 +93,6 @@ def outside_hours(dials: Sequence[Dial], zones: Mapping[str, str]) -> int:
     )
 
 
-def duplicates(dials: Sequence[Dial]) -> int:
-    """Requests beyond the first for one attempt, and calls to a number while one was alive."""
-    per_token = Counter(dial.token for dial in dials)
-    again = sum(count - 1 for count in per_token.values())
-    calls = defaultdict(list)
-    for dial in dials:
-        if dial.accepted:
-            calls[dial.number].append(dial)
-    overlapping = sum(
-        before.ended_at is None or after.arrived_at < before.ended_at
-        for row in calls.values()
-        for before, after in pairwise(row)
-    )
-    return again + overlapping
-
-
-def dials_after_opt_out(dials: Sequence[Dial], opt_outs: Mapping[str, datetime]) -> int:
-    """Dials that reached the carrier after the number's opt-out was committed."""
-    return sum(
-        dial.arrived_at > opt_outs[dial.number] + OPT_OUT_GRACE
-        for dial in dials
-        if dial.number in opt_outs
-    )
-
-
-def lost_keypresses(dials: Sequence[Dial], opted_out: set[str]) -> int:
-    """Callees who pressed 9 and whose number is not on the list of opt-outs."""
-    return sum("9" in dial.keys and dial.number not in opted_out for dial in dials)
-
-
-def disagreements(
-    attempts: Sequence[BookedAttempt], dials: Sequence[Dial], vault: Vault
-) -> list[str]:
-    """Calls that the carrier made and our books tell otherwise, or do not know at all."""
-    booked = {attempt.id: attempt for attempt in attempts}
-    found = []
-    for dial in dials:
-        if not dial.accepted or dial.token is None:
-            continue
-        attempt = booked.get(vault.attempt_of(dial.token))
-        if attempt is None or attempt.disposition not in _agreed(dial):
-            told = "nothing" if attempt is None else attempt.disposition or attempt.status
-            found.append(f"the carrier ended a call with {dial.end_reason}, the books say {told}")
-    return found
-
-
-def _agreed(dial: Dial) -> set[str]:
-    if dial.answered_at is not None:
-        # When nobody could serve the call, the carrier ends it with an error, and says so; that
-        # it was answered first may have been told to nobody.
-        return ANSWERED | ({"failed"} if dial.end_reason == "error" else set())
-    return AGREED.get(dial.end_reason or "", {"unknown"})
-
-
-def _not_placed(booked: Sequence[BookedAttempt], dials: Sequence[Dial], vault: Vault) -> int:
-    """Attempts we gave up as never placed, less those the carrier counts as refused.
-
-    A refusal that came back as an error of the server's or not at all left its attempt in doubt
-    until look-ups found nothing: that one is in both books, and is counted once.
-    """
-    refused = {vault.attempt_of(d.token) for d in dials if d.token and not d.accepted}
-    given_up = [
-        one for one in booked if one.cancel_reason and one.cancel_reason not in REFUSED_REASONS
-    ]
-    return sum(not (one.cancel_reason == "not_placed" and one.id in refused) for one in given_up)
-
-
 def audit(
     booked: Sequence[BookedAttempt],
     statuses: Mapping[str, int],
@@ -197,14 +121,14 @@ def audit(
         answers=answers,
         carrier_dials=len(placed),
         carrier_refused=len(dials) - len(placed),
-        not_placed=_not_placed(booked, dials, vault),
+        not_placed=not_placed(booked, dials, vault),
         in_doubt=sum(one.ever_in_doubt for one in booked),
         in_doubt_now=sum(one.status in ("dialing", "ringing", "in_progress") for one in booked),
-        duplicate_dials=duplicates(dials),
-        dials_to_opted_out=dials_after_opt_out(dials, expected.opt_outs),
+        duplicate_dials=len(duplicates(dials)),
+        dials_to_opted_out=len(dials_after_opt_out(dials, expected.opt_outs)),
         dials_outside_hours=outside_hours(dials, zones) if expected.guarded_zones else 0,
         silent_calls=sum(dial.silent for dial in dials),
-        optout_keypress_lost=lost_keypresses(dials, opted_out),
+        optout_keypress_lost=len(lost_keypresses(dials, opted_out)),
         books_differ=len(differing),
         max_dials_in_any_second=most_in_any_second(list(dials)),
         cps=expected.cps,

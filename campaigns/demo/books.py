@@ -1,39 +1,11 @@
 """Our own books, as the audit compares them with the carrier's log."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-# Cancelled after the carrier had refused it: the carrier's log has these too.
-REFUSED_REASONS = ("congested", "account_fault")
 MISSED_REASONS = ("late_slot", "stale_claim")
-
-
-@dataclass(frozen=True, slots=True)
-class BookedAttempt:
-    """One attempt row."""
-
-    id: int
-    number: str
-    status: str
-    disposition: str | None
-    cancel_reason: str | None
-    provider_call_id: str | None
-    ever_in_doubt: bool
-
-
-def attempts(session: Session) -> list[BookedAttempt]:
-    """Every attempt there is."""
-    rows = session.execute(
-        text("""
-            SELECT id, number, status, disposition, cancel_reason, provider_call_id,
-                   in_doubt_at IS NOT NULL
-            FROM attempts ORDER BY id
-        """)
-    )
-    return [BookedAttempt(*row) for row in rows]
 
 
 def recipients_by_status(session: Session) -> dict[str, int]:

@@ -23,14 +23,15 @@ from campaigns.config import Settings
 from campaigns.db import database_now, transaction
 from campaigns.demo import books, people
 from campaigns.demo.audit import Audit, Expectations, audit
-from campaigns.demo.carrier import CarrierLog
 from campaigns.errors import InvalidInput
 from campaigns.flows.builtin import announcement_flow, reminder_flow
 from campaigns.lifecycle import CampaignStatus
 from campaigns.models import Recipient
+from campaigns.proving.carrier import CarrierLog
 from campaigns.provisioning import add_account
 from campaigns.stack import LocalStack
 from campaigns.stopping import opt_out_numbers
+from campaigns.store import proofs
 from campaigns.vault import Vault, secret_of
 
 OPTED_OUT_SHARE = 0.03
@@ -236,7 +237,7 @@ class DemoRun:
         log.settle()
         with transaction(self._engine) as session:
             result = audit(
-                books.attempts(session),
+                proofs.booked_attempts(session),
                 books.recipients_by_status(session),
                 books.answers(session),
                 books.opted_out_numbers(session),

@@ -10,7 +10,7 @@ from campaigns.models.people import ApiKey, AuditEntry, SignedInSession, User
 from campaigns.models.recipients import Import, ImportReject, ImportRepair, Recipient, ZoneKey
 from campaigns.models.recurrences import Recurrence, RecurrenceFiring, RemindedAppointment
 from campaigns.models.requests import IdempotentRequest
-from campaigns.models.safety import DialingSwitch, Heartbeat, Lease, OptOut
+from campaigns.models.safety import DialingSwitch, GateHistory, Heartbeat, Lease, OptOut
 from campaigns.models.tallies import (
     CampaignTally,
     LastAnswer,
@@ -37,6 +37,7 @@ __all__ = [
     "DialingSwitch",
     "Flow",
     "FlowAudio",
+    "GateHistory",
     "Heartbeat",
     "IdempotentRequest",
     "Import",

@@ -8,6 +8,7 @@ from sqlalchemy import (
     CheckConstraint,
     FetchedValue,
     ForeignKey,
+    Identity,
     Index,
     Text,
     text,
@@ -38,6 +39,8 @@ class OptOut(Row):
     evidence: Mapped[str | None]
     attempt_id: Mapped[int | None] = mapped_column(ForeignKey("attempts.id"))
     expires_at: Mapped[datetime | None]  # None: for ever
+    # By the clock, while the gate is held: no claim after it may be for this number.
+    in_force_at: Mapped[datetime | None] = mapped_column(server_default=text("clock_timestamp()"))
     replaced_at: Mapped[datetime | None]
     lifted_at: Mapped[datetime | None]
     lifted_by: Mapped[str | None]
@@ -108,3 +111,23 @@ class DialingSwitch(Base):
     reason: Mapped[str | None]
 
     __table_args__ = (CheckConstraint("id", name="one_row"),)
+
+
+class GateHistory(Base):
+    """What a claim asks about a campaign, an account or the switch, from when on. Append-only.
+
+    Written by triggers alone, with the clock of the change: whatever stops calls holds the gate.
+    """
+
+    __tablename__ = "gate_history"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    kind: Mapped[str]
+    subject_id: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    value: Mapped[dict[str, Any]]
+
+    __table_args__ = (
+        CheckConstraint(one_of("kind", "campaign", "account", "switch"), name="kind"),
+        Index("ix_gate_history_kind_subject_id_at", "kind", "subject_id", "at"),
+    )

@@ -16,10 +16,10 @@ from sqlalchemy import Engine, text
 from campaigns.config import Settings
 from campaigns.db import transaction
 from campaigns.demo import Audit, DemoOptions, DemoRun
-from campaigns.demo.carrier import CarrierLog, Dial
 from campaigns.demo.run import Progress
 from campaigns.hints import HintPublisher
 from campaigns.local import Supervisor, embedded_servers, server_status
+from campaigns.proving.carrier import CarrierLog, Dial
 from campaigns.stack import LocalStack, StackPlan
 from campaigns.stopping import opt_out_number
 

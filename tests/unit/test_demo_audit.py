@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from campaigns import phone
 from campaigns.demo import people
 from campaigns.demo.audit import Audit, Expectations, audit
-from campaigns.demo.books import BookedAttempt
-from campaigns.demo.carrier import Dial, most_in_any_second
 from campaigns.errors import InvalidInput
+from campaigns.proving.carrier import Dial, most_in_any_second
+from campaigns.store.proofs import BookedAttempt
 from campaigns.vault import Vault
 
 VAULT = Vault("a secret that is long enough for anything")
