@@ -34,6 +34,7 @@ class NewCampaign:
     ends_at: datetime | None = None
     max_cps: float | None = None
     weight: float = 1.0
+    ramp: Mapping[str, Any] | None = None  # as `Ramp.parse`; None: as the account's kind has it
     ring_timeout: int = 30
     retry_policy: Mapping[str, Any] = field(default_factory=dict)
     reminder: Mapping[str, Any] | None = None
@@ -104,6 +105,7 @@ def _columns(session: Session, new: NewCampaign) -> dict[str, Any]:
         "ends_at": new.ends_at,
         "max_cps": new.max_cps,
         "weight": new.weight,
+        "ramp": pacing.Ramp.parse(new.ramp).serialise() if new.ramp is not None else None,
         "ring_timeout": new.ring_timeout,
         "retry_policy": RetryPolicy.parse(dict(new.retry_policy)).serialise(),
         "reminder": dict(new.reminder) if new.reminder is not None else None,
@@ -209,6 +211,7 @@ def _run(session: Session, campaign: Campaign, now: datetime, word: str) -> None
         raise NotAllowed("The campaign's end lies in the past. Give it a later end first.")
     running = campaign_rows.running_vtimes(session, campaign.account_id)
     campaign.vtime = pacing.rejoin_vtime(campaign.vtime, running)
+    campaign.ramp_since = now
     campaign.started_at = campaign.started_at or now
     _change(session, campaign, CampaignStatus.RUNNING, now, word)
 
@@ -285,7 +288,8 @@ def resume_account(session: Session, name: str, now: datetime) -> Account:
     session.execute(
         text("""
             UPDATE accounts SET status = 'active', status_reason = NULL, paused_itself = false,
-                backoff_until = NULL, backoff_level = 0 WHERE id = :id
+                backoff_until = NULL, backoff_level = 0, slowed_part = NULL, slowed_at = NULL
+            WHERE id = :id
         """),
         {"id": account.id},
     )

@@ -4,21 +4,32 @@ A scope is anything with a limit on calls started per second: an account, a paci
 id, a campaign. Its whole memory is one instant, the earliest next slot (GCRA without a burst).
 Slots of one scope are at least `spacing(cps)` apart, so any half-open second holds at most
 ceil(cps / 1.02) of them.
+
+A limit may be lowered for a while: a campaign begins at a part of its rate (`Ramp`), and an account
+whose provider refuses is halved and grows back (`Slowdown`). Both are told from an instant that is
+stored, so no process has to remember anything, and neither ever raises a limit.
 """
 
 import math
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from heapq import heapify, heapreplace
-from typing import Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from campaigns.errors import InvalidInput
 
 SPACING_JITTER = 0.02  # what a worker may be early or late by, as a part of the spacing
 BACK_OFF_LIMIT = 60.0  # seconds
 RETRY_AFTER_LIMIT = 300.0  # seconds; a provider that asks for more is asked again then
+SLOWEST_PART = 1 / 16  # of its rate; no account is halved below it
+REGAIN_SECONDS = 120.0  # from nothing to the full rate, so that a halving is regained in half of it
+LONGEST_RAMP = 7 * 86400.0  # seconds
+# While somebody's deadline is near, every other slot goes to the nearest deadline. The other half
+# is shared by weight as ever, so neither can keep the other waiting.
+DEADLINE_SHARE = 0.5
+DEADLINE_NEAR_SECONDS = 3600.0
 
 Id = TypeVar("Id", bound=Hashable)
 
@@ -40,12 +51,114 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Share(Generic[Id]):
-    """One running campaign in the division of an allowance: virtual time and slots wanted."""
+    """One running campaign in the division of an allowance: virtual time and slots wanted.
+
+    `deadline` is the nearest one among its people who wait, when it is near, in seconds from now.
+    """
 
     id: Id
     weight: float
     vtime: float
     wanted: int
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Division(Generic[Id]):
+    """Slots per campaign, and how many of those were given for the sake of a deadline."""
+
+    given: dict[Id, int]
+    hurried: dict[Id, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """How a campaign grows to its rate: the part it begins with, and for how many seconds."""
+
+    start: float
+    seconds: float
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """From `{"start": 0.2, "seconds": 600}`; raises `InvalidInput` for anything else."""
+        if not isinstance(value, Mapping) or set(value) != {"start", "seconds"}:
+            raise InvalidInput("A ramp says `start` (a part of the rate) and `seconds`.")
+        start, seconds = (_number(value[name]) for name in ("start", "seconds"))
+        if start is None or not 0 < start <= 1:
+            raise InvalidInput("A ramp starts at a part of the rate, above 0 and at most 1.")
+        if seconds is None or not 0 <= seconds <= LONGEST_RAMP:
+            raise InvalidInput("A ramp lasts from 0 seconds to seven days.")
+        return cls(start, seconds)
+
+    def serialise(self) -> dict[str, float]:
+        """As it is stored; `parse` reads it back."""
+        return {"start": self.start, "seconds": self.seconds}
+
+    def part(self, since: datetime | None, now: datetime) -> float:
+        """The part of the rate at `now`, for a campaign that started or resumed at `since`."""
+        if since is None or self.seconds <= 0:
+            return 1.0
+        passed = max((now - since).total_seconds(), 0.0)
+        return min(1.0, self.start + (1 - self.start) * passed / self.seconds)
+
+
+NO_RAMP = Ramp(1.0, 0.0)
+GENTLE_RAMP = Ramp(0.2, 600.0)
+
+
+def ramp_of(stored: Mapping[str, Any] | None, *, live: bool) -> Ramp:
+    """A campaign's ramp; where it has none of its own, gentle with real people, else none."""
+    if stored is not None:
+        return Ramp.parse(stored)
+    return GENTLE_RAMP if live else NO_RAMP
+
+
+@dataclass(frozen=True, slots=True)
+class Slowdown:
+    """What refusals have left of an account's rate: `part` of it at the instant `at`."""
+
+    part: float
+    at: datetime
+
+    @classmethod
+    def of(cls, part: float | None, at: datetime | None) -> Self | None:
+        """What an account's row says; None when nothing holds it back."""
+        return cls(part, at) if part is not None and at is not None else None
+
+    def part_at(self, now: datetime) -> float:
+        """The part at `now`: it grows by the same amount in every second since, up to the whole."""
+        passed = max((now - self.at).total_seconds(), 0.0)
+        return min(1.0, self.part + passed / REGAIN_SECONDS)
+
+    @property
+    def over_at(self) -> datetime:
+        """When the full rate is reached again."""
+        return self.at + timedelta(seconds=(1 - self.part) * REGAIN_SECONDS)
+
+
+def halve(slowed: Slowdown | None, now: datetime, rest_until: datetime) -> Slowdown:
+    """Half of the rate of `now`, and no growth before the account's rest is over."""
+    part = 1.0 if slowed is None else slowed.part_at(now)
+    return Slowdown(max(part / 2, SLOWEST_PART), max(now, rest_until))
+
+
+def slowed_cps(cps: float, slowed: Slowdown | None, now: datetime) -> float:
+    """An account's calls per second at `now`; never more than its `cps`."""
+    return cps if slowed is None else cps * slowed.part_at(now)
+
+
+def ramped_cps(
+    own: float | None, account: float, ramp: Ramp, since: datetime | None, now: datetime
+) -> float | None:
+    """A campaign's own limit at `now`; None when it has none but its account's."""
+    part = ramp.part(since, now)
+    return own if part >= 1 else part * (account if own is None else min(own, account))
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
 
 
 def spacing(cps: float) -> timedelta:
@@ -122,6 +235,25 @@ def share(allowance: int, campaigns: Sequence[Share[Id]]) -> tuple[dict[Id, int]
         satisfied = given[one.id] == one.wanted
         heapreplace(queue, (math.inf if satisfied else vtimes[one.id], place))
     return given, _level(campaigns, given, vtimes)
+
+
+def share_with_deadlines(allowance: int, campaigns: Sequence[Share[Id]], turn: int) -> Division[Id]:
+    """Divide `allowance` slots: a fixed part to the nearest deadlines, the rest by weight.
+
+    `turn`, how many slots were divided before, keeps the ratio where single slots are divided one
+    by one. What one side cannot use the other gets, so no slot is left while anybody wants one.
+    Slots given for a deadline are not charged to the campaign's virtual time: it owes nothing for
+    them when its hurry is over.
+    """
+    hurried = {one.id: 0 for one in campaigns}
+    _, left = split(max(allowance, 0), DEADLINE_SHARE, split_before=turn)
+    near = [(one.deadline, one) for one in campaigns if one.deadline is not None]
+    for _, one in sorted(near, key=lambda pair: pair[0]):
+        hurried[one.id] = max(min(left, one.wanted), 0)
+        left -= hurried[one.id]
+    rest = [replace(one, wanted=one.wanted - hurried[one.id]) for one in campaigns]
+    given, _ = share(allowance - sum(hurried.values()), rest)
+    return Division({one.id: given[one.id] + hurried[one.id] for one in campaigns}, hurried)
 
 
 def _level(

@@ -13,8 +13,9 @@ from campaigns import pacing
 from campaigns.calls import Answer, AnsweredBy, CallEvent, DialAnswer, EventKind
 from campaigns.lifecycle import ANSWERED, AttemptStatus, Disposition, moves_forward
 from campaigns.outcomes import conclude, release_cancelled
+from campaigns.slowing import slow_down
 from campaigns.stopping import pause_account
-from campaigns.store import attempts, call_status, dispatch, events, gate, responses
+from campaigns.store import accounts, attempts, call_status, events, gate, responses
 from campaigns.store.call_status import LockedAttempt
 
 STATUS_OF = {
@@ -57,9 +58,9 @@ def record_answer(
     if answer.answer is Answer.FAULT or status is AttemptStatus.CANCELLED:
         gate.close_gate(session)
     if answer.answer is Answer.ACCEPTED:
-        dispatch.forgive_account(session, account_id)
+        accounts.forgive_account(session, account_id)
     elif answer.answer in REFUSED:
-        dispatch.lock_account(session, account_id)
+        accounts.lock_account(session, account_id)
     attempt = call_status.lock_attempt(session, attempt_id)
     assert attempt is not None, "attempts are never deleted"
     if answer.answer is Answer.ACCEPTED and attempt.status is AttemptStatus.CANCELLED:
@@ -106,7 +107,8 @@ def _not_placed(
         )
     else:
         reason = "congested" if answer.answer is Answer.CONGESTED else "not_sent"
-        _back_off(session, attempt.account_id, answer.retry_after, now)
+        refused = answer.answer is Answer.CONGESTED
+        _back_off(session, attempt.account_id, answer.retry_after, now, slower=refused)
     cancelled = attempts.cancel_claimed_attempts(session, [attempt.id], worker, reason, now)
     release_cancelled(session, cancelled, now)
     if answer.answer is Answer.FAULT:
@@ -114,17 +116,20 @@ def _not_placed(
     return FollowUp(tuple(recall))
 
 
-def _back_off(session: Session, account_id: int, retry_after: float | None, now: datetime) -> None:
-    """Let the account rest, longer each time it has to in a row.
+def _back_off(
+    session: Session, account_id: int, retry_after: float | None, now: datetime, *, slower: bool
+) -> None:
+    """Let the account rest, longer each time it has to in a row, and go on `slower` if refused.
 
     Calls that were out when the rest began meet the same trouble, not a greater one.
     """
-    level, until = dispatch.lock_account(session, account_id)
-    if until is not None and until > now:
-        level -= 1
-    dispatch.back_off_account(
-        session, account_id, pacing.back_off(level, now, retry_after), level + 1
-    )
+    known = accounts.lock_account(session, account_id)
+    resting = known.rest_until is not None and known.rest_until > now
+    level = known.level - 1 if resting else known.level
+    until = pacing.back_off(level, now, retry_after)
+    accounts.back_off_account(session, account_id, until, level + 1)
+    if slower and not resting:
+        slow_down(session, account_id, known, "The provider refused a call for now", now, until)
 
 
 def apply_event(session: Session, event_id: int, now: datetime) -> FollowUp:

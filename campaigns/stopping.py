@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from campaigns.outcomes import release_cancelled
-from campaigns.store import attempts, dispatch, gate, opt_outs, recalls
+from campaigns.store import accounts, attempts, dispatch, gate, opt_outs, recalls
 from campaigns.store.opt_outs import NewOptOut
 
 
@@ -118,7 +118,7 @@ def switch_account_off(
 def _stop_account(
     session: Session, account_id: int, status: str, sentence: str, now: datetime, *, by_itself: bool
 ) -> list[int]:
-    if not dispatch.stop_account(session, account_id, status, sentence, by_itself=by_itself):
+    if not accounts.stop_account(session, account_id, status, sentence, by_itself=by_itself):
         return []
     dispatch.write_log(session, sentence, now, account_id=account_id)
     cancelled = attempts.cancel_queued_attempts_of(

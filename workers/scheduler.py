@@ -25,6 +25,7 @@ from campaigns import (
     logs,
     recurring,
     signing_in,
+    slowing,
     sweeping,
     tallying,
 )
@@ -177,6 +178,8 @@ class SchedulerProcess:
         self._hints.recall(ended)
         with transaction(self._engine) as session:
             campaigning.complete_drained_campaigns(session, database_now(session))
+        with transaction(self._engine) as session:
+            slowing.note_full_rates(session, database_now(session))
 
     def look_up(self) -> None:
         """Ask the providers about silent attempts."""

@@ -1,7 +1,7 @@
 """One account's part of a tick: how many slots it may be given, and who gets which."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -95,28 +95,36 @@ def dispatch_account(
     hours: OpenHours,
     book: SlotBook,
     *,
+    near: Mapping[int, datetime],
     grace: timedelta,
     publish_failing: bool,
 ) -> list[list[int]]:
-    """Queue attempts for one account's campaigns; returns their ids in batches to hint."""
-    account = book.pace(load.next_free, load.cps)
+    """Queue attempts for one account's campaigns; returns their ids in batches to hint.
+
+    `near` are the deadlines that are near, by campaign.
+    """
+    rate = pacing.slowed_cps(load.cps, load.slowed, book.now)
+    account = book.pace(load.next_free, rate)
     group = book.group(load)
     allowance = book.available(
         [account, group], _free_slots(load, book.now, publish_failing=publish_failing)
     )
     desks = _desks(session, load, campaigns, hours, book.now)
     callers = {c.caller_id_id: book.pace(c.caller_next_free, c.caller_cps) for c in campaigns}
-    own = {c.id: book.pace(c.next_free, c.max_cps) for c in campaigns}
+    own = {
+        c.id: book.pace(c.next_free, own_limit(c, rate, book.now, live=load.live))
+        for c in campaigns
+    }
     limits = {
         c.id: book.available([callers[c.caller_id_id], own[c.id]], allowance) for c in campaigns
     }
-    _share_out(desks, allowance, limits)
+    left = _share_out(desks, allowance, limits, near, load.turns)
     planned = _give_slots(session, desks, book, (account, group), callers, own, grace)
     if planned:
         attempts.insert_planned_attempts(session, planned)
     for desk in desks:
         desk.settle()
-    _save(session, load, account, group, callers, desks, own)
+    _save(session, load, load.turns + allowance - left, account, group, callers, desks, own)
     return list(_batches(planned))
 
 
@@ -155,32 +163,54 @@ def _free_slots(load: AccountLoad, now: datetime, *, publish_failing: bool) -> i
     return max(free, 0)
 
 
-def _share_out(desks: Sequence[CampaignDesk], allowance: int, limits: dict[int, int]) -> None:
-    """Let the campaigns take due recipients by weight; what one cannot use goes to the others."""
+def own_limit(campaign: RunningCampaign, rate: float, now: datetime, *, live: bool) -> float | None:
+    """A campaign's own calls per second, lower while it grows; None: as its account."""
+    ramp = pacing.ramp_of(campaign.ramp, live=live)
+    return pacing.ramped_cps(campaign.max_cps, rate, ramp, campaign.ramp_since, now)
+
+
+def _share_out(
+    desks: Sequence[CampaignDesk],
+    allowance: int,
+    limits: Mapping[int, int],
+    near: Mapping[int, datetime],
+    turn: int,
+) -> int:
+    """Let the campaigns take due recipients by deadline and weight; returns what nobody could use.
+
+    What one campaign cannot use goes to the others.
+    """
     hungry = {desk.id: desk for desk in desks if limits[desk.id] > 0}
     left = allowance
     while left > 0 and hungry:
-        shares = [
-            pacing.Share(desk.id, desk.weight, desk.vtime, limits[desk.id] - len(desk.ready))
-            for desk in hungry.values()
-        ]
-        quotas, _ = pacing.share(left, shares)
-        for campaign_id, quota in quotas.items():
+        shares = [_wish(desk, limits[desk.id], near.get(desk.id)) for desk in hungry.values()]
+        division = pacing.share_with_deadlines(left, shares, turn + allowance - left)
+        for campaign_id, quota in division.given.items():
             desk = hungry[campaign_id]
-            found = desk.take(quota) if quota else 0
+            found = desk.take(quota, free=division.hurried[campaign_id]) if quota else 0
             left -= found
             if found < quota or len(desk.ready) >= limits[campaign_id]:
                 del hungry[campaign_id]
-        if not any(quotas.values()):
+        if not any(division.given.values()):
             break
-    _level(desks, [desk.vtime for desk in hungry.values()])
+    _level(desks, allowance, limits)
+    return left
 
 
-def _level(desks: Sequence[CampaignDesk], wanting: Sequence[float]) -> None:
-    """A campaign with nobody due does not save up its share: no burst when somebody is due."""
+def _wish(desk: CampaignDesk, limit: int, deadline: datetime | None) -> pacing.Share[int]:
+    hurry = (deadline - desk.now).total_seconds() if deadline is not None else None
+    return pacing.Share(desk.id, desk.weight, desk.vtime, limit - len(desk.ready), hurry)
+
+
+def _level(desks: Sequence[CampaignDesk], allowance: int, limits: Mapping[int, int]) -> None:
+    """Nobody saves up a share: neither who has nobody due nor who is held back by limits of its
+    own. So there is no burst when somebody is due, when a limit is raised or a ramp has ended."""
+    behind = {desk.id for desk in desks if desk.sated or limits[desk.id] < allowance}
+    wanting = [desk.vtime for desk in desks if desk.id not in behind]
     floor = min(wanting) if wanting else max((desk.vtime for desk in desks), default=0.0)
     for desk in desks:
-        desk.vtime = max(desk.vtime, floor) if desk.sated else desk.vtime
+        if desk.id in behind:
+            desk.vtime = max(desk.vtime, floor)
 
 
 def _give_slots(
@@ -239,6 +269,7 @@ def _plan(
 def _save(
     session: Session,
     load: AccountLoad,
+    turns: int,
     account: Pace | None,
     group: Pace | None,
     callers: dict[int, Pace | None],
@@ -246,7 +277,7 @@ def _save(
     own: dict[int, Pace | None],
 ) -> None:
     if account is not None:
-        dispatch.save_account_pacing(session, load.id, account.scope.state.next_free)
+        dispatch.save_account_pacing(session, load.id, account.scope.state.next_free, turns)
     if group is not None and load.pacing_group is not None:
         dispatch.save_group_pacing(session, load.pacing_group, group.scope.state.next_free)
     for caller_id, pace in callers.items():

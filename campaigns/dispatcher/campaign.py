@@ -47,7 +47,7 @@ class CampaignDesk:
         hours: OpenHours,
         now: datetime,
     ) -> None:
-        self._session, self.campaign, self._load, self._now = session, campaign, load, now
+        self._session, self.campaign, self._load, self.now = session, campaign, load, now
         self.id, self.weight, self.vtime = campaign.id, campaign.weight, campaign.vtime
         self.ready: list[Ready] = []
         self.sated = False
@@ -60,8 +60,10 @@ class CampaignDesk:
         # since a single tick often has room for one call only.
         self._served = round(campaign.vtime * campaign.weight)
 
-    def take(self, quota: int) -> int:
+    def take(self, quota: int, *, free: int = 0) -> int:
         """Find up to `quota` recipients to call; returns how many were found.
+
+        The first `free` of them are not charged to the campaign's share.
 
         Of those who are read and may be called, as many as were wanted are taken; the others stay
         first in line.
@@ -74,7 +76,7 @@ class CampaignDesk:
             self.sated = not rows or self._reads_left <= 0
             found += self._hold(passed[: quota - found])
             reach = 0 if passed else min(2 * len(rows), MOST_AT_ONCE)
-        self.vtime += found / self.weight
+        self.vtime += max(found - free, 0) / self.weight
         return found
 
     def _read(self, count: int) -> list[DueRecipient]:
@@ -100,7 +102,7 @@ class CampaignDesk:
             self._session,
             self.id,
             list(self._open),
-            self._now,
+            self.now,
             retry=retry,
             limit=count,
             skip=sorted(seen),
@@ -125,14 +127,14 @@ class CampaignDesk:
         if not rows:
             return []
         ids = [one.id for one in rows]
-        opted_out = recipients.opted_out_recipients(self._session, ids, self._now)
+        opted_out = recipients.opted_out_recipients(self._session, ids, self.now)
         last_calls = recipients.last_calls_to(self._session, [one.number for one in rows])
         today = self._calls_today(ids)
         passed = []
         for one in rows:
             if one.id in opted_out:
                 self._park(one, RecipientStatus.BLOCKED, "opted out")
-            elif one.deadline_at is not None and one.deadline_at <= self._now:
+            elif one.deadline_at is not None and one.deadline_at <= self.now:
                 self._park(one, RecipientStatus.EXPIRED, "deadline passed")
             elif one.attempts_spent >= self._policy.max_attempts:
                 self._park(one, RecipientStatus.EXHAUSTED, "every allowed attempt was made")
@@ -143,7 +145,7 @@ class CampaignDesk:
     def _calls_today(self, ids: Sequence[int]) -> dict[int, tuple[int, datetime]]:
         if self._policy.max_per_day is None:
             return {}
-        since = self._now - timedelta(seconds=DAY_SECONDS * self._load.time_scale)
+        since = self.now - timedelta(seconds=DAY_SECONDS * self._load.time_scale)
         return recipients.attempts_in_last_day(self._session, ids, since)
 
     def _spaced(
@@ -151,13 +153,13 @@ class CampaignDesk:
     ) -> bool:
         """Snooze whoever was called too recently or too often today; spaced, never dropped."""
         gap = timedelta(seconds=self._rules.min_gap * self._load.time_scale)
-        if last_call is not None and last_call + gap > self._now:
-            self._snooze(one, (last_call + gap - self._now).total_seconds(), "called recently")
+        if last_call is not None and last_call + gap > self.now:
+            self._snooze(one, (last_call + gap - self.now).total_seconds(), "called recently")
             return True
         most = self._policy.max_per_day
         if today is not None and most is not None and today[0] >= most:
             day = timedelta(seconds=DAY_SECONDS * self._load.time_scale)
-            wait = (today[1] + day - self._now).total_seconds()
+            wait = (today[1] + day - self.now).total_seconds()
             self._snooze(one, wait, "called often enough today")
             return True
         return False
@@ -169,13 +171,13 @@ class CampaignDesk:
 
     def settle(self) -> None:
         """Write the fates of everybody who was turned away."""
-        recipients.settle_recipients(self._session, self._fates, self._now)
+        recipients.settle_recipients(self._session, self._fates, self.now)
 
     def _scaled(self, seconds: float) -> float:
         return max(seconds * self._load.time_scale, 0.2)
 
     def _snooze(self, one: DueRecipient, seconds: float, reason: str) -> None:
-        at = self._now + timedelta(seconds=max(seconds, 0.05))
+        at = self.now + timedelta(seconds=max(seconds, 0.05))
         self._fates.append(Fate(one.id, RecipientStatus.PENDING, reason, at))
 
     def _park(self, one: DueRecipient, status: RecipientStatus, reason: str) -> None:

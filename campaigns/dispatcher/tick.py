@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from campaigns.dispatcher.account import SlotBook, dispatch_account
 from campaigns.dispatcher.hours import OpenHours
 from campaigns.outcomes import release_cancelled
+from campaigns.pacing import DEADLINE_NEAR_SECONDS
 from campaigns.store import attempts, dispatch, recipients
 
 # A call that was accepted this long ago and has not rung is in doubt, not in the provider's queue.
@@ -21,6 +22,7 @@ WAITING_SECONDS = 60.0
 PROBE_SECONDS = 10.0
 # A queued slot this far beyond the look-ahead was given by a clock that has since gone back.
 IMPOSSIBLE_SECONDS = 5.0
+NEAR = timedelta(seconds=DEADLINE_NEAR_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def tick(
         rules.slot_grace,
     )
     hours.refresh(recipients.zone_sets(session), now)
+    near = dispatch.nearest_deadlines(session, now, now + NEAR) if running else {}
     book = SlotBook(now, horizon)
     for load in loads:
         report.batches += dispatch_account(
@@ -94,6 +97,7 @@ def tick(
             [campaign for campaign in running if campaign.account_id == load.id],
             hours,
             book,
+            near=near,
             grace=timedelta(seconds=rules.slot_grace),
             publish_failing=publish_failing,
         )

@@ -1,6 +1,6 @@
 """The tables. Concurrency rules stand here as constraints, so no code path can get around them."""
 
-from campaigns.models.accounts import Account, AccountPace, CallerId, PacingGroup
+from campaigns.models.accounts import Account, AccountPace, CallerId, GroupPace, PacingGroup
 from campaigns.models.attempts import Attempt, AttemptNumber, CallEventRow, Response
 from campaigns.models.audio import AudioFile, FlowAudio
 from campaigns.models.base import LIVE_SQL, Base, Row
@@ -38,6 +38,7 @@ __all__ = [
     "Flow",
     "FlowAudio",
     "GateHistory",
+    "GroupPace",
     "Heartbeat",
     "IdempotentRequest",
     "Import",

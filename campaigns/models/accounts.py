@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ForeignKey,
     Integer,
@@ -51,6 +52,10 @@ class Account(Row):
     paused_itself: Mapped[bool] = mapped_column(server_default=text("false"))
     backoff_until: Mapped[datetime | None]
     backoff_level: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    # After a refusal: this part of the rate at that instant, growing since. Both or neither.
+    slowed_part: Mapped[float | None]
+    slowed_at: Mapped[datetime | None]
+    turns: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))  # slots shared out
 
     __table_args__ = (
         CheckConstraint(one_of("status", "active", "paused", "off"), name="status_known"),
@@ -58,6 +63,10 @@ class Account(Row):
         # A live call's waits are never shortened, whatever somebody typed.
         CheckConstraint(
             "time_scale > 0 AND time_scale <= 1 AND (NOT live OR time_scale = 1)", name="time_scale"
+        ),
+        CheckConstraint(
+            "(slowed_part IS NULL) = (slowed_at IS NULL) AND slowed_part BETWEEN 0 AND 1",
+            name="slowed",
         ),
     )
 
@@ -71,6 +80,15 @@ class AccountPace(Base):
     __tablename__ = "account_paces"
 
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    next_post_at: Mapped[datetime]
+
+
+class GroupPace(Base):
+    """The same for a pacing group: its accounts' POSTs are spaced by one rate. Claims alone."""
+
+    __tablename__ = "group_paces"
+
+    group_name: Mapped[str] = mapped_column(ForeignKey("pacing_groups.name"), primary_key=True)
     next_post_at: Mapped[datetime]
 
 

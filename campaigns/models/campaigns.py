@@ -52,6 +52,9 @@ class Campaign(Row):
     next_free: Mapped[datetime | None]
     weight: Mapped[float] = mapped_column(server_default=text("1"))
     vtime: Mapped[float] = mapped_column(server_default=text("0"))
+    # How it grows to its rate; NULL as its account's kind has it. Since the last start or resume.
+    ramp: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    ramp_since: Mapped[datetime | None]
     ring_timeout: Mapped[int] = mapped_column(Integer, server_default=text("30"))
     retry_policy: Mapped[dict[str, Any]]
     reminder: Mapped[dict[str, Any] | None]

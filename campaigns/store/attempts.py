@@ -7,6 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
+from campaigns.pacing import Slowdown, slowed_cps
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedAttempt:
@@ -26,7 +28,10 @@ class PlannedAttempt:
 
 @dataclass(frozen=True, slots=True)
 class QueuedSlot:
-    """What a worker needs to know to wait for an attempt's slot."""
+    """What a worker needs to know to wait for an attempt's slot.
+
+    `cps` is the rate of its account now, which may be lower than the one it was given.
+    """
 
     id: int
     account_id: int
@@ -258,13 +263,17 @@ def load_queued_slots(connection: Connection, ids: Sequence[int]) -> list[Queued
     """The slots of those attempts that are still queued, in slot order."""
     rows = connection.execute(
         text("""
-            SELECT a.id, a.account_id, a.slot_at, a.not_after, k.cps
+            SELECT a.id, a.account_id, a.slot_at, a.not_after, k.cps, k.slowed_part, k.slowed_at,
+                   statement_timestamp()
             FROM attempts a JOIN accounts k ON k.id = a.account_id
             WHERE a.id = ANY (:ids) AND a.status = 'queued' ORDER BY a.slot_at
         """),
         {"ids": list(ids)},
     )
-    return [QueuedSlot(*row) for row in rows]
+    return [
+        QueuedSlot(id_, account, slot, end, slowed_cps(cps, Slowdown.of(part, at), now))
+        for id_, account, slot, end, cps, part, at, now in rows
+    ]
 
 
 def claim_attempts(

@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from campaigns.pacing import Slowdown
+
 
 @dataclass(frozen=True, slots=True)
 class AccountLoad:
@@ -28,6 +30,15 @@ class AccountLoad:
     slots_last_second: int
     slots_missed: int
     last_slot_at: datetime | None
+    live: bool
+    turns: int
+    slowed_part: float | None
+    slowed_at: datetime | None
+
+    @property
+    def slowed(self) -> Slowdown | None:
+        """What refusals have left of its rate."""
+        return Slowdown.of(self.slowed_part, self.slowed_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,8 @@ class RunningCampaign:
     next_free: datetime | None
     weight: float
     vtime: float
+    ramp: dict[str, Any] | None
+    ramp_since: datetime | None
     rule_set: str
     windows: dict[str, Any]
     retry_policy: dict[str, Any]
@@ -187,7 +200,7 @@ def lock_running_campaigns(
     rows = session.execute(
         text("""
             SELECT c.id, c.account_id, c.caller_id_id, f.cps, f.next_free, c.max_cps, c.next_free,
-                   c.weight, c.vtime, c.rule_set, c.windows, c.retry_policy
+                   c.weight, c.vtime, c.ramp, c.ramp_since, c.rule_set, c.windows, c.retry_policy
             FROM campaigns c
             JOIN accounts k ON k.id = c.account_id
             JOIN caller_ids f ON f.id = c.caller_id_id
@@ -220,7 +233,8 @@ def account_loads(
             SELECT k.id, k.cps, k.max_concurrent, k.max_waiting, k.next_free, k.time_scale,
                    k.pacing_group, g.cps, g.next_free,
                    coalesce(load.open, 0), coalesce(load.waiting, 0),
-                   coalesce(slots.given, 0), coalesce(slots.missed, 0), slots.last
+                   coalesce(slots.given, 0), coalesce(slots.missed, 0), slots.last,
+                   k.live, k.turns, k.slowed_part, k.slowed_at
             FROM accounts k
             LEFT JOIN pacing_groups g ON g.name = k.pacing_group
             LEFT JOIN LATERAL (
@@ -264,12 +278,32 @@ def account_loads(
     return [AccountLoad(*row) for row in rows]
 
 
-def save_account_pacing(session: Session, account_id: int, next_free: datetime | None) -> None:
-    """Where the account's next slot may fall."""
+def save_account_pacing(
+    session: Session, account_id: int, next_free: datetime | None, turns: int
+) -> None:
+    """Where the account's next slot may fall, and how many were shared out by now."""
     session.execute(
-        text("UPDATE accounts SET next_free = :at WHERE id = :id"),
-        {"id": account_id, "at": next_free},
+        text("UPDATE accounts SET next_free = :at, turns = :turns WHERE id = :id"),
+        {"id": account_id, "at": next_free, "turns": turns},
     )
+
+
+def nearest_deadlines(session: Session, now: datetime, until: datetime) -> dict[int, datetime]:
+    """The nearest deadline before `until` of people who are due, by campaign.
+
+    Of all who wait the thousand nearest are looked at: who comes behind them is in no hurry yet.
+    """
+    rows = session.execute(
+        text("""
+            SELECT campaign_id, min(deadline_at) FROM (
+                SELECT campaign_id, deadline_at, next_attempt_at FROM recipients
+                WHERE status = 'pending' AND deadline_at > :now AND deadline_at < :until
+                ORDER BY deadline_at LIMIT 1000
+            ) near WHERE next_attempt_at <= :now GROUP BY campaign_id
+        """),
+        {"now": now, "until": until},
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def save_group_pacing(session: Session, group: str, next_free: datetime | None) -> None:
@@ -295,53 +329,6 @@ def save_campaign_pacing(
     session.execute(
         text("UPDATE campaigns SET next_free = :at, vtime = :vtime WHERE id = :id"),
         {"id": campaign_id, "at": next_free, "vtime": vtime},
-    )
-
-
-def back_off_account(session: Session, account_id: int, until: datetime, level: int) -> None:
-    """No slots and no claims for the account until `until`; `level` is how often in a row."""
-    session.execute(
-        text("""
-            UPDATE accounts
-            SET backoff_until = greatest(backoff_until, :until), backoff_level = least(:level, 20)
-            WHERE id = :id
-        """),
-        {"id": account_id, "until": until, "level": level},
-    )
-
-
-def forgive_account(session: Session, account_id: int) -> None:
-    """A call was accepted: the next trouble starts from the shortest back-off again."""
-    session.execute(
-        text("UPDATE accounts SET backoff_level = 0 WHERE id = :id AND backoff_level > 0"),
-        {"id": account_id},
-    )
-
-
-def lock_account(session: Session, account_id: int) -> tuple[int, datetime | None]:
-    """How often in a row the account had to back off, and until when; its row is locked."""
-    row = session.execute(
-        text("""
-            SELECT backoff_level, backoff_until FROM accounts WHERE id = :id FOR NO KEY UPDATE
-        """),
-        {"id": account_id},
-    ).one()
-    return row[0], row[1]
-
-
-def stop_account(
-    session: Session, account_id: int, status: str, reason: str, *, by_itself: bool
-) -> bool:
-    """Pause an account or switch it off. Returns False when it was not active. Hold the gate."""
-    return bool(
-        session.execute(
-            text("""
-                UPDATE accounts
-                SET status = :status, status_reason = :reason, paused_itself = :by_itself
-                WHERE id = :id AND status <> 'off' AND status <> :status RETURNING true
-            """),
-            {"id": account_id, "status": status, "reason": reason, "by_itself": by_itself},
-        ).scalar_one_or_none()
     )
 
 
