@@ -10,10 +10,11 @@ from campaigns import compliance, reminders
 from campaigns.calls import CallEvent, EventKind
 from campaigns.errors import NotFound
 from campaigns.flows import swml
-from campaigns.flows.model import CallFlow, Meaning
+from campaigns.flows.model import CallFlow, Meaning, Voicemail
 from campaigns.lifecycle import AttemptStatus
 from campaigns.links import AudioLinks, Links
 from campaigns.recording import note_keypress
+from campaigns.retries import RetryPolicy
 from campaigns.stopping import opt_out_number
 from campaigns.store import callflows, gate, responses
 from campaigns.store.callflows import Conversation
@@ -46,9 +47,15 @@ def opening_document(talk: Conversation, links: Links, audio: AudioLinks) -> dic
     """
     if talk.status in VOID or talk.recall_requested or talk.opted_out:
         return swml.render_no_longer_valid()
-    return swml.render_opening(
-        CallFlow.from_json(talk.definition), fields_of(talk), _flow_links(talk, links, audio)
-    )
+    return swml.render_opening(_flow_of(talk), fields_of(talk), _flow_links(talk, links, audio))
+
+
+def _flow_of(talk: Conversation) -> CallFlow:
+    """What is said in this very call: who has a message on their machine gets no second one, when
+    the campaign leaves one and then goes on to call for a person."""
+    flow = CallFlow.from_json(talk.definition)
+    once = talk.message_left and RetryPolicy.parse(talk.retry_policy).message_then_person
+    return flow.model_copy(update={"voicemail": Voicemail()}) if once else flow
 
 
 def _flow_links(talk: Conversation, links: Links, audio: AudioLinks) -> swml.FlowLinks:

@@ -4,7 +4,9 @@ Every recipient leaves here with a next time or with a reason, inside the caller
 """
 
 import random
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -14,7 +16,7 @@ from campaigns.errors import InvalidInput
 from campaigns.lifecycle import Disposition, RecipientStatus
 from campaigns.store import call_status, recipients
 from campaigns.store.attempts import Cancelled
-from campaigns.store.call_status import LockedAttempt
+from campaigns.store.call_status import LockedAttempt, PastCall
 from campaigns.store.recipients import Fate, RecipientOutcomeRow
 
 DAY = timedelta(days=1)
@@ -69,18 +71,68 @@ def _fate_of_cancel(row: RecipientOutcomeRow, reason: str, now: datetime) -> Fat
 
 
 def _pending_when_open(
-    row: RecipientOutcomeRow, number: str, at: datetime, reason: str
+    row: RecipientOutcomeRow,
+    number: str,
+    at: datetime,
+    reason: str,
+    tried: Sequence[datetime] = (),
 ) -> tuple[Fate, tuple[str, ...]]:
-    """Pending at the first legal instant from `at` for `number`; review when there is none."""
+    """Pending at the first legal instant from `at` for `number`; review when there is none.
+
+    On a later day than those of the calls that were `tried`, at another hour than theirs.
+    """
     zones = compliance.zones_of(row.zone, number)
     if not zones:
         return Fate(row.id, RecipientStatus.REVIEW, "time zone unknown"), zones
-    legal = compliance.next_allowed(compliance.windows_for(row.rule_set, row.windows), zones, at)
+    windows = compliance.windows_for(row.rule_set, row.windows)
+
+    def next_legal(since: datetime) -> datetime | None:
+        return compliance.next_allowed(windows, zones, since)
+
+    legal = next_legal(at)
     if legal is None:
         return Fate(row.id, RecipientStatus.REVIEW, "no legal calling hour"), zones
     if row.deadline_at is not None and legal >= row.deadline_at:
         return Fate(row.id, RecipientStatus.EXPIRED, "deadline before the next legal hour"), zones
+    legal = retries.another_hour(
+        legal,
+        tried,
+        compliance.zone_named(zones[0]),
+        next_legal,
+        row.last_moment,
+        random.random(),
+    )
     return Fate(row.id, RecipientStatus.PENDING, reason, legal), zones
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What was tried with a recipient before, the attempt that just ended among it."""
+
+    calls: Sequence[PastCall]
+
+    @property
+    def spent(self) -> int:
+        """How many attempts count against what they are called for now."""
+        return sum(call.about_this for call in self.calls)
+
+    def since(self, instant: datetime) -> int:
+        """How many attempts, whatever they were about, were made since then."""
+        return sum(call.claimed_at >= instant for call in self.calls)
+
+    def ended_as(self, disposition: Disposition) -> int:
+        """How many attempts about this ended so."""
+        return sum(call.about_this and call.disposition is disposition for call in self.calls)
+
+    @property
+    def of_number(self) -> Counter[str]:
+        """How many attempts about this each number has had."""
+        return Counter(call.number for call in self.calls if call.about_this)
+
+    @property
+    def instants(self) -> list[datetime]:
+        """When calls were made."""
+        return [call.claimed_at for call in self.calls]
 
 
 def conclude(
@@ -96,8 +148,8 @@ def conclude(
     if not call_status.is_latest_attempt(session, attempt.id, attempt.recipient_id):
         return
     remaining = _numbers_left(row, attempt.number, disposition)
-    spent, last_day = call_status.attempts_spent_by(session, row.id, now - DAY * row.time_scale)
-    fate, index, zones = _fate_of_call(row, attempt, disposition, remaining, spent, last_day, now)
+    tried = _Tried(call_status.past_calls_of(session, row.id))
+    fate, index, zones = _fate_of_call(row, attempt, disposition, remaining, tried, now)
     if fate.status == RecipientStatus.PENDING and row.status not in OPEN:
         return  # settled meanwhile by something other than a call: no late word undoes that
     recipients.settle_outcome(
@@ -107,7 +159,7 @@ def conclude(
         number_index=index,
         numbers=remaining or row.numbers,
         zone_key=recipients.zone_key_for(session, zones) if zones else None,
-        attempts_spent=spent,
+        attempts_spent=tried.spent,
     )
 
 
@@ -122,26 +174,37 @@ def _fate_of_call(
     attempt: LockedAttempt,
     disposition: Disposition,
     remaining: list[str],
-    spent: int,
-    last_day: int,
+    tried: _Tried,
     now: datetime,
 ) -> tuple[Fate, int, tuple[str, ...]]:
     index = min(row.number_index, max(len(remaining) - 1, 0))
     if row.opted_out or attempt.recall_reason == "opted_out":
         return Fate(row.id, RecipientStatus.BLOCKED, "opted out"), index, ()
+    policy = retries.RetryPolicy.parse(row.retry_policy)
+    message_left = tried.ended_as(Disposition.ANSWERED_MACHINE) > 0
     decision = retries.decide(
-        retries.RetryPolicy.parse(row.retry_policy),
+        policy,
         disposition,
-        attempts_spent=spent,
-        attempts_last_day=last_day,
+        attempts_spent=tried.spent,
+        attempts_last_day=tried.since(now - DAY * row.time_scale),
         now=now,
         numbers_left=len(remaining),
         fraction=random.random(),
         time_scale=row.time_scale,
+        ended_alike=tried.ended_as(disposition),
+        message_left=message_left,
     )
+    if isinstance(decision, retries.RetryAt):
+        # The number after one that was struck out has moved up to its place.
+        move_on = decision.next_number and disposition is not Disposition.INVALID_NUMBER
+        place = retries.choose_number(policy, remaining, index, tried.of_number, move_on=move_on)
+        if place is None:
+            decision = retries.used_up(policy, message_left=message_left)
     if isinstance(decision, retries.Stop):
         return Fate(row.id, decision.status, decision.reason), index, ()
-    if decision.next_number and disposition is not Disposition.INVALID_NUMBER:
-        index = (row.number_index + 1) % len(remaining)
-    fate, zones = _pending_when_open(row, remaining[index], decision.at, f"after {disposition}")
-    return fate, index, zones
+    assert place is not None, "used up otherwise"
+    instants = tried.instants if policy.other_hour else ()
+    fate, zones = _pending_when_open(
+        row, remaining[place], decision.at, f"after {disposition}", instants
+    )
+    return fate, place, zones

@@ -60,7 +60,9 @@ def create(
     max_cps: Annotated[float | None, typer.Option(help="Calls per second, at most.")] = None,
     weight: Annotated[float, typer.Option(help="Share beside other campaigns.")] = 1.0,
     ring_timeout: Annotated[int, typer.Option(help="Seconds a call rings.")] = 30,
-    retry_policy: Annotated[str, typer.Option(help="JSON, or @FILE.")] = "{}",
+    retry_policy: Annotated[
+        str, typer.Option(help="normal, gentle, persistent or once; or JSON, or @FILE.")
+    ] = "normal",
     default_country: Annotated[
         str | None, typer.Option(help="Of numbers without a country code.")
     ] = None,
@@ -91,7 +93,9 @@ def create(
         "weight": weight,
         "ring_timeout": ring_timeout,
         "flow": json_option(flow, "--flow") if flow else None,
-        "retry_policy": json_option(retry_policy, "--retry-policy"),
+        "retry_policy": (
+            retry_policy if retry_policy.isalpha() else json_option(retry_policy, "--retry-policy")
+        ),
         "default_country": default_country or settings().default_country,
     }
     draft = CampaignDraft.read({key: value for key, value in given.items() if value is not None})

@@ -119,7 +119,7 @@ class CampaignDesk:
                 version = f"{self._rules.code}@{self._rules.version}"
                 self.ready.append(Ready(attempt_id, one, self._open[one.zone_key], version))
             else:
-                self._snooze(one, self._scaled(NUMBER_BUSY_SECONDS), "number busy")
+                self._snooze(one, self._scaled(NUMBER_BUSY_SECONDS), "number_busy")
         return len(held)
 
     def _pass_gates(self, rows: Sequence[DueRecipient]) -> list[DueRecipient]:

@@ -15,6 +15,7 @@ from pydantic import (
 from campaigns.campaigning import NewCampaign
 from campaigns.compliance import WeeklyWindows
 from campaigns.drafting.lengths import seconds_of
+from campaigns.drafting.retrying import preset_named
 from campaigns.drafting.wording import Wording
 from campaigns.errors import InvalidInput, NotAPhoneNumber
 from campaigns.flows.model import CallFlow
@@ -81,10 +82,14 @@ class _Asked(Wording):
     ring_timeout: Annotated[int, Field(ge=1, le=600)] = Field(
         30, description="Seconds a call rings."
     )
-    retry_policy: dict[str, Any] = Field(
+    retry_policy: dict[str, Any] | str = Field(
         default_factory=dict,
-        description="`max_attempts`, `max_per_day`, `waits` (seconds after the first, second, ... "
-        "attempt by how it ended), `machine_counts_as_reached`, `redial_unknown`, `jitter`.",
+        description='A name ("normal", "gentle", "persistent", "once"), or a table: '
+        "`max_attempts`, `max_per_day`, `waits` (seconds after the first, second, ... attempt by "
+        "how it ended), `limits` (how many attempts may end so), `per_number` (calls to the first, "
+        "second, ... number, at most), `machine_counts_as_reached`, `message_then_person` (a "
+        "message is left once, then a person is called for), `other_hour` (a call on a later day "
+        "goes out at an hour not tried before), `redial_unknown`, `jitter`.",
         examples=[{"max_attempts": 3, "waits": {"busy": [300, 600], "no_answer": [1800]}}],
     )
     default_country: Annotated[str, Field(pattern=r"^[A-Za-z]{2}$")] = Field(
@@ -149,7 +154,7 @@ class CampaignDraft(_Asked):
             max_cps=self.max_cps,
             weight=self.weight,
             ring_timeout=self.ring_timeout,
-            retry_policy=self.retry_policy,
+            retry_policy=self._retries(),
             reminder=self._rule(),
             default_country=known_country(self.default_country),
             draft={"wording": self.kept(), "written": written, "seen": []},
@@ -159,6 +164,11 @@ class CampaignDraft(_Asked):
         if self.holidays is None:
             return self.windows
         return WeeklyWindows.parse(self.windows).with_holidays(self.holidays).serialise()
+
+    def _retries(self) -> dict[str, Any]:
+        if isinstance(self.retry_policy, str):
+            return preset_named(self.retry_policy).serialise()
+        return self.retry_policy
 
     def _rule(self) -> dict[str, Any] | None:
         if self.kind != "reminder":

@@ -27,6 +27,7 @@ from campaigns.reporting.values import (
     Waiting,
 )
 from campaigns.reporting.waiting import Shut, next_window, not_running, shut_keys, waiting
+from campaigns.retries import RetryPolicy
 from campaigns.store import histories, recipients, reports
 from campaigns.store.health import System, read_system
 from campaigns.store.histories import CampaignRow
@@ -194,7 +195,9 @@ def _row(session: Session, campaign_id: int) -> CampaignRow:
 
 def _view(row: CampaignRow) -> CampaignView:
     values = {name: getattr(row, name) for name in CampaignView.model_fields}
-    return CampaignView(**{**values, "windows": str(compliance.WeeklyWindows.parse(row.windows))})
+    policy = RetryPolicy.parse(row.retry_policy).serialise()
+    hours = str(compliance.WeeklyWindows.parse(row.windows))
+    return CampaignView(**{**values, "windows": hours, "retry_policy": policy})
 
 
 def _recipients(statuses: dict[str, int]) -> RecipientCounts:

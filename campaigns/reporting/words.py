@@ -6,6 +6,16 @@ from datetime import UTC, datetime
 from campaigns.compliance import zone_named
 from campaigns.reminders import spoken_time
 
+# What codes of reasons mean to people; the others are words already.
+REASONS = {
+    "number_busy": "somebody else is being called on this number",
+}
+
+
+def reason(code: str) -> str:
+    """Why somebody waits, or how it ended for them, as people say it."""
+    return REASONS.get(code) or code.replace("_", " ")
+
 
 def people(count: int) -> str:
     """ "1 person", "12 people"."""

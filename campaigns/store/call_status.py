@@ -201,16 +201,29 @@ def note_incident(session: Session, attempt_id: int, sentence: str, now: datetim
     )
 
 
-def attempts_spent_by(session: Session, recipient_id: int, since: datetime) -> tuple[int, int]:
-    """How many attempts count against a recipient: ever, and of those begun since `since`."""
-    row = session.execute(
+@dataclass(frozen=True, slots=True)
+class PastCall:
+    """One counted attempt of a recipient. `about_this`: made about what they are called for now."""
+
+    number: str
+    disposition: Disposition | None
+    claimed_at: datetime
+    about_this: bool
+
+
+def past_calls_of(session: Session, recipient_id: int) -> list[PastCall]:
+    """Every attempt that counts against a recipient, first one first: dialled, not just queued."""
+    rows = session.execute(
         text("""
-            SELECT count(*), count(*) FILTER (WHERE claimed_at >= :since)
-            FROM attempts WHERE recipient_id = :id AND spent AND status <> 'queued'
+            SELECT a.number, a.disposition, a.claimed_at,
+                   a.claimed_at >= coalesce(r.counted_from, '-infinity')
+            FROM attempts a JOIN recipients r ON r.id = a.recipient_id
+            WHERE a.recipient_id = :id AND a.spent AND a.claimed_at IS NOT NULL
+            ORDER BY a.n, a.id
         """),
-        {"id": recipient_id, "since": since},
-    ).one()
-    return row[0], row[1]
+        {"id": recipient_id},
+    )
+    return [PastCall(r[0], Disposition(r[1]) if r[1] else None, r[2], r[3]) for r in rows]
 
 
 def is_latest_attempt(session: Session, attempt_id: int, recipient_id: int) -> bool:

@@ -23,6 +23,8 @@ class Conversation:
     appointment_at: datetime | None
     fields: dict[str, Any]
     definition: dict[str, Any]
+    retry_policy: dict[str, Any]
+    message_left: bool  # a machine answered an earlier call about the same thing
     audio: dict[str, tuple[int, str]]  # by content: the id and the media type
 
 
@@ -34,6 +36,11 @@ def conversation_of(session: Session, attempt_id: int) -> Conversation | None:
                    a.recall_requested_at IS NOT NULL,
                    opted_out(r.numbers, a.campaign_id, statement_timestamp()),
                    a.number, r.zone, r.appointment_at, r.fields, f.definition,
+                   c.retry_policy,
+                   EXISTS (SELECT 1 FROM attempts e
+                       WHERE e.recipient_id = a.recipient_id AND e.id < a.id
+                         AND e.disposition = 'answered_machine'
+                         AND e.claimed_at >= coalesce(r.counted_from, '-infinity')),
                    coalesce((
                        SELECT jsonb_object_agg(x.sha256, jsonb_build_array(x.id, x.media_type))
                        FROM flow_audio p JOIN audio_files x ON x.id = p.audio_id

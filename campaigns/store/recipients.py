@@ -53,7 +53,14 @@ class RecipientOutcomeRow:
     rule_set: str
     time_scale: float
     backoff_until: datetime | None
+    ends_at: datetime | None
     opted_out: bool
+
+    @property
+    def last_moment(self) -> datetime | None:
+        """From when on a call is of no use, or not made any more."""
+        known = [at for at in (self.deadline_at, self.ends_at) if at is not None]
+        return min(known, default=None)
 
 
 def due_recipients(
@@ -185,7 +192,7 @@ def recipients_for_outcome(
         text("""
             SELECT r.id, r.campaign_id, r.status, r.numbers, r.number_index, r.zone, r.deadline_at,
                    r.cancels_in_row, c.retry_policy, c.windows, c.rule_set, k.time_scale,
-                   k.backoff_until,
+                   k.backoff_until, c.ends_at,
                    opted_out(r.numbers, r.campaign_id, :now)
             FROM recipients r
             JOIN campaigns c ON c.id = r.campaign_id

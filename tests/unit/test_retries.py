@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from campaigns.errors import InvalidInput
 from campaigns.lifecycle import Disposition, RecipientStatus
-from campaigns.retries import RETRYABLE, RetryAt, RetryPolicy, Stop, cancel_backoff, decide
+from campaigns.retries import (
+    RETRYABLE,
+    RetryAt,
+    RetryPolicy,
+    Stop,
+    cancel_backoff,
+    choose_number,
+    decide,
+)
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HUMAN_ONLY = RetryPolicy(machine_counts_as_reached=False)
@@ -273,11 +281,79 @@ def test_a_policy_cannot_be_changed():
         ({"jitter": float("nan")}, "jitter"),
         ({"machine_counts_as_reached": 1}, "machine_counts_as_reached"),
         ({"redial_unknown": "yes"}, "redial_unknown"),
+        ({"message_then_person": "yes"}, "message_then_person"),
+        ({"other_hour": None}, "other_hour"),
+        ({"limits": [2]}, "limits is a table"),
+        ({"limits": {"answered": 2}}, "limits is a table"),
+        ({"limits": {"busy": 0}}, "limit of busy"),
+        ({"limits": {"busy": True}}, "limit of busy"),
+        ({"per_number": 3}, "per_number is a list"),
+        ({"per_number": [0]}, "per_number must be"),
+        ({"per_number": [1] * 11}, "more than 10"),
     ],
 )
 def test_what_cannot_be_a_policy_is_explained(value, says):
     with pytest.raises(InvalidInput, match=says):
         RetryPolicy.parse(value)
+
+
+def test_an_ending_has_its_own_limit_within_the_attempts():
+    policy = RetryPolicy(limits={Disposition.BUSY: 2, Disposition.NO_ANSWER: 3}, max_attempts=9)
+    assert decided("busy", policy, attempts_spent=4, ended_alike=1) == after(1200)
+    outcome = decided("busy", policy, attempts_spent=4, ended_alike=2)
+    assert outcome == Stop(RecipientStatus.EXHAUSTED, "busy 2 times, as often as is allowed")
+    assert isinstance(decided("no_answer", policy, attempts_spent=4, ended_alike=2), RetryAt)
+    # the limit on all attempts holds as well
+    assert isinstance(decided("busy", policy, attempts_spent=9, ended_alike=1), Stop)
+
+
+def test_a_message_is_left_and_then_a_person_is_called_for():
+    policy = RetryPolicy(message_then_person=True)  # goes before "a machine counts as reached"
+    assert decided("answered_machine", policy, message_left=True) == after(3600)
+    for last in ("answered_machine", "busy"):
+        outcome = decided(last, policy, attempts_spent=3, message_left=True)
+        assert isinstance(outcome, Stop)
+        assert outcome.status is RecipientStatus.COMPLETED
+        assert "message was left" in outcome.reason
+    nobody = decided("busy", policy, attempts_spent=3)
+    assert isinstance(nobody, Stop)
+    assert nobody.status is RecipientStatus.EXHAUSTED
+
+
+NUMBERS = ["A", "B", "C"]
+
+
+@pytest.mark.parametrize(
+    ("per_number", "calls", "index", "move_on", "place"),
+    [
+        ((), {"A": 1}, 0, True, 1),
+        ((), {"A": 1}, 2, True, 0),
+        ((), {"A": 2}, 0, False, 0),
+        ((1,), {"A": 1}, 0, True, 1),
+        ((1,), {"A": 1}, 0, False, 1),  # used up: the turn passes on
+        ((1,), {"A": 1, "B": 1}, 1, True, 2),
+        ((1,), {"A": 1, "B": 1, "C": 1}, 2, True, None),
+        ((3, 1), {"A": 1, "B": 1, "C": 1}, 2, True, 0),  # in order, the first one more often
+        ((3, 1), {"A": 2, "B": 1, "C": 1}, 0, True, 0),  # the others are used up
+        ((3, 1), {"A": 3, "B": 1, "C": 1}, 0, True, None),
+    ],
+)
+def test_numbers_are_called_in_order_each_as_often_as_it_may_be(
+    per_number, calls, index, move_on, place
+):
+    policy = RetryPolicy(per_number=per_number)
+    assert choose_number(policy, NUMBERS, index, calls, move_on=move_on) == place
+
+
+def test_all_that_a_policy_says_is_read_back():
+    policy = RetryPolicy(
+        limits={Disposition.BUSY: 2},
+        per_number=(3, 1),
+        message_then_person=True,
+        other_hour=False,
+    )
+    assert RetryPolicy.parse(policy.serialise()) == policy
+    assert RetryPolicy.parse({"machine_counts_as_reached": False}) == HUMAN_ONLY  # as it was
 
 
 def test_final_endings_cannot_be_given_waits():

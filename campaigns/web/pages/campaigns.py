@@ -11,10 +11,12 @@ from campaigns import changing, reporting
 from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
 from campaigns.db import database_now, transaction
+from campaigns.drafting.retrying import policy_in_words
 from campaigns.flows.model import CallFlow
 from campaigns.models import Account, Campaign
 from campaigns.reporting.listing import campaign_list, campaigns_by_status
 from campaigns.reporting.values import CampaignReport, LogEntry
+from campaigns.retries import RetryPolicy
 from campaigns.store import changes
 from campaigns.web.api.shapes import LARGEST_ID
 from campaigns.web.auth import ViewerDep, needs
@@ -159,6 +161,7 @@ def settings_page(
         view=view,
         account=account,
         texts=texts_of(view.flow),
+        retries=policy_in_words(RetryPolicy.parse(view.retry_policy)),
         errors=errors or {},
         form=form or {},
         changeable=campaign.status in changing.CHANGEABLE,

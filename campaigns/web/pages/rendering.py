@@ -122,6 +122,7 @@ def templates() -> Environment:
     )
     environment.filters |= {
         "instant": words.instant,
+        "reason": words.reason,
         "calls": words.calls,
         "people": words.people,
         "number": lambda value: f"{value:,}",

@@ -171,7 +171,7 @@ def test_whoever_opted_out_meanwhile_is_blocked_whatever_the_end(
 
 
 def test_a_daily_limit_puts_the_next_call_a_day_away(bench: Bench, account: Account) -> None:
-    policy = WAITS | {"max_per_day": 1}
+    policy = WAITS | {"max_per_day": 1, "other_hour": False}
     campaign = bench.run(make_campaign, account, retry_policy=policy)
     row = over(bench, attempted(bench, campaign), "busy")
     assert row.next_attempt_at == NOON + timedelta(days=1)

@@ -244,7 +244,7 @@ def test_every_recipient_that_is_read_leaves_the_front(
         opted.id: ("blocked", "opted out", None),
         late.id: ("expired", "deadline passed", None),
         done.id: ("exhausted", "every allowed attempt was made", None),
-        busy.id: ("pending", "number busy", ticker.now + timedelta(seconds=15)),
+        busy.id: ("pending", "number_busy", ticker.now + timedelta(seconds=15)),
         recent.id: ("pending", "called recently", ticker.now + timedelta(seconds=0.6)),
         often.id: (
             "pending",
@@ -272,7 +272,7 @@ def test_a_number_that_two_recipients_share_is_called_once(
     pair = [bench.run(make_recipient, one, numbers=[number]) for one in (campaign, other)]
     assert ticker.tick().given == 1
     found = sorted((r.status, r.reason) for r in (bench.recipient(one.id) for one in pair))
-    assert found == [("in_flight", None), ("pending", "number busy")]
+    assert found == [("in_flight", None), ("pending", "number_busy")]
 
 
 def test_recipients_in_closed_zones_are_not_even_read(

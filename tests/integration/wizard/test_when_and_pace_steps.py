@@ -2,6 +2,7 @@
 
 import pytest
 
+from campaigns.drafting.retrying import preset_named
 from tests.integration.wizard.setting import (
     HOURS,
     at,
@@ -93,7 +94,7 @@ def test_a_campaign_recurs_from_its_own_page(engine, browser):
 
 def test_a_pace_beyond_the_account_is_refused(engine, browser):
     campaign_id = make_draft(engine)
-    form = {"limit": "own", "pace": "400", "unit": "minute", "preset": "standard"}
+    form = {"limit": "own", "pace": "400", "unit": "minute", "preset": "normal"}
     answer = browser.post(at(campaign_id, "pace"), data=form)
     assert answer.status_code == 422
     assert 'id="e-pace"' in answer.text
@@ -109,14 +110,33 @@ def test_retries_of_ones_own_are_kept_as_typed(engine, browser):
         "max_attempts": "4",
         "max_per_day": "2",
         "wait_busy": "5m, 1h",
-        "machine_tried_again": "yes",
+        "machine": "again",
         "wait_answered_machine": "2h",
+        "most_busy": "2",
+        "per_number": "3, 1",
+        "other_hour": "yes",
     }
     assert browser.post(at(campaign_id, "pace"), data=form).status_code == 303
     policy = kept(engine, campaign_id)["retry_policy"]
     assert policy["waits"] == {"busy": [300, 3600], "answered_machine": [7200]}
     assert (policy["max_attempts"], policy["max_per_day"]) == (4, 2)
     assert policy["machine_counts_as_reached"] is False
+    assert (policy["limits"], policy["per_number"]) == ({"busy": 2}, [3, 1])
+    assert (policy["other_hour"], policy["message_then_person"]) == (True, False)
+    page = browser.get(at(campaign_id, "pace")).text
+    assert 'value="3, 1"' in page
+    assert 'name="machine" value="again" checked' in page
+
+
+def test_a_preset_is_told_in_words_and_kept_whole(engine, browser):
+    campaign_id = make_draft(engine)
+    form = {"preset": "persistent", "limit": "account"}
+    assert browser.post(at(campaign_id, "pace"), data=form).status_code == 303
+    assert kept(engine, campaign_id)["retry_policy"] == preset_named("persistent").serialise()
+    page = browser.get(at(campaign_id, "pace")).text
+    assert 'value="persistent" data-retries' in page
+    assert "Up to 6 calls to each person, at most 3 within 24 hours." in page
+    assert "27 hours" in browser.get(at(campaign_id, "review")).text
 
 
 @pytest.mark.parametrize(
@@ -124,6 +144,9 @@ def test_retries_of_ones_own_are_kept_as_typed(engine, browser):
     [
         ({"max_attempts": "99"}, "max_attempts"),
         ({"max_attempts": "two"}, "max_attempts"),
+        ({"most_busy": "99"}, "most_busy"),
+        ({"per_number": "often"}, "per_number"),
+        ({"per_number": "99"}, "per_number"),
         ({"wait_busy": "soon"}, "wait_busy"),
         ({"wait_no_answer": "30d"}, "wait_no_answer"),
         ({"ring_timeout": "0"}, "ring_timeout"),

@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -12,9 +12,9 @@ from starlette.responses import Response
 from campaigns.access import Permission
 from campaigns.drafting import edit_draft
 from campaigns.drafting.lengths import length_text, roughly, seconds_of
+from campaigns.drafting.retrying import ENDINGS, PRESETS, policy_in_words, preset_of
 from campaigns.drafting.review import expected_of, people_of, zone_groups
 from campaigns.errors import InvalidInput, NotAllowed
-from campaigns.lifecycle import Disposition
 from campaigns.models import Account, Campaign
 from campaigns.retries import RetryPolicy
 from campaigns.web.api.shapes import BoundedRoute
@@ -42,59 +42,13 @@ router = APIRouter(
     dependencies=[needs(Permission.RUN_CAMPAIGNS)],
 )
 
-# The endings after which one may try again, in the order in which people think of them.
-ENDINGS = (
-    (Disposition.NO_ANSWER, "Nobody answers"),
-    (Disposition.BUSY, "The line is busy"),
-    (Disposition.ANSWERED_MACHINE, "A machine answers"),
-    (Disposition.FAILED, "The call fails"),
-    (Disposition.CARRIER_CONGESTION, "The network is congested"),
-    (Disposition.UNKNOWN, "It is not known how it ended"),
-)
-
-
-class Preset(NamedTuple):
-    """A retry policy by a name people understand."""
-
-    key: str
-    name: str
-    hint: str
-    policy: RetryPolicy
-
-
-def _preset(key: str, name: str, hint: str, attempts: int, **waits: list[int]) -> Preset:
-    policy = RetryPolicy.parse(
-        {"max_attempts": attempts, "waits": waits, "machine_counts_as_reached": True}
-    )
-    return Preset(key, name, hint, policy)
-
-
-PRESETS = (
-    Preset("standard", "Standard", "Up to 3 calls, from minutes to an hour apart", RetryPolicy()),
-    _preset(
-        "gentle",
-        "Gentle",
-        "One more try, hours later",
-        2,
-        busy=[1800],
-        no_answer=[4 * 3600],
-        failed=[1800],
-        carrier_congestion=[600],
-    ),
-    _preset(
-        "persistent",
-        "Persistent",
-        "Up to 6 calls over a day or two",
-        6,
-        busy=[300, 900, 3600],
-        no_answer=[900, 3600, 4 * 3600, 12 * 3600],
-        failed=[300, 1800],
-        carrier_congestion=[120, 300, 600],
-    ),
-    _preset("once", "Once", "Nobody is called a second time", 1),
-)
 _PLAIN = ("max_attempts", "max_per_day")
-_BOXES = ("machine_tried_again", "redial_unknown")
+_BOXES = ("other_hour", "redial_unknown")
+MACHINES = (
+    ("reached", "counts as reached", "Nobody is called again"),
+    ("message", "gets a message, once", "Then a person is called for, as long as attempts last"),
+    ("again", "does not count", "The person is called again"),
+)
 
 
 @router.get("")
@@ -179,34 +133,60 @@ def _policy(entries: Entries) -> dict[str, Any]:
     preset = next((one for one in PRESETS if one.key == entries.text("preset")), None)
     if preset is not None:
         return preset.policy.serialise()
-    waits = {}
-    for ending, _ in ENDINGS:
-        lengths = _lengths(entries, f"wait_{ending.value}")
-        if lengths:
-            waits[ending.value] = lengths
-    most = number(entries, "max_attempts", whole=True)
-    daily = number(entries, "max_per_day", whole=True)
-    asked: dict[str, Any] = {
-        "waits": waits,
-        "max_attempts": int(most) if most is not None else 3,
-        "max_per_day": int(daily) if daily is not None else None,
-        "machine_counts_as_reached": not entries.has("machine_tried_again"),
-        "redial_unknown": entries.has("redial_unknown"),
-    }
+    asked = _own_policy(entries)
     if entries.errors:
         return asked
     try:
         return RetryPolicy.parse(asked).serialise()
     except InvalidInput as refusal:
         told = str(refusal)
-        names = [name for name in _PLAIN if told.startswith(name)]
-        names += [f"wait_{ending.value}" for ending, _ in ENDINGS if f" {ending} " in f" {told} "]
+        names = [name for name in (*_PLAIN, "per_number") if told.startswith(name)]
+        kind = "most" if told.startswith("The limit") else "wait"
+        names += [f"{kind}_{ending.value}" for ending, _ in ENDINGS if f" {ending} " in f" {told} "]
         note_refusal(entries, InvalidInput(_plain(told)), names)
         return asked
 
 
+def _own_policy(entries: Entries) -> dict[str, Any]:
+    """The policy that is typed, as far as it can be read."""
+    waits, limits = {}, {}
+    for ending, _ in ENDINGS:
+        lengths = _lengths(entries, f"wait_{ending.value}")
+        if lengths:
+            waits[ending.value] = lengths
+        limit = number(entries, f"most_{ending.value}", whole=True)
+        if limit is not None:
+            limits[ending.value] = int(limit)
+    most = number(entries, "max_attempts", whole=True)
+    daily = number(entries, "max_per_day", whole=True)
+    return {
+        "waits": waits,
+        "limits": limits,
+        "max_attempts": int(most) if most is not None else 3,
+        "max_per_day": int(daily) if daily is not None else None,
+        "per_number": _counts(entries, "per_number"),
+        "machine_counts_as_reached": entries.text("machine") not in ("again", "message"),
+        "message_then_person": entries.text("machine") == "message",
+        "redial_unknown": entries.has("redial_unknown"),
+        "other_hour": entries.has("other_hour"),
+    }
+
+
+def _counts(entries: Entries, name: str) -> list[int]:
+    """Whole numbers as people type them, "3, 1"; problems are noted beside the field."""
+    found = []
+    for part in entries.text(name).replace(";", ",").split(","):
+        if part.strip().isdecimal() and len(part.strip()) <= 3:
+            found.append(int(part))
+        elif part.strip():
+            entries.refuse(name, 'write numbers of calls such as "3, 1"')
+    return found
+
+
 def _plain(told: str) -> str:
-    return told.replace("max_attempts", "this").replace("max_per_day", "this")
+    for name in (*_PLAIN, "per_number"):
+        told = told.replace(name, "this")
+    return told
 
 
 def _lengths(entries: Entries, name: str) -> list[int]:
@@ -224,7 +204,6 @@ def _lengths(entries: Entries, name: str) -> list[int]:
 
 def _values(campaign: Campaign) -> dict[str, Any]:
     policy = RetryPolicy.parse(campaign.retry_policy)
-    kept = next((one.key for one in PRESETS if one.policy == policy), "own")
     cps = campaign.max_cps
     by_second = cps is not None and cps >= 1
     shown = None if cps is None else cps if by_second else cps * 60
@@ -234,7 +213,7 @@ def _values(campaign: Campaign) -> dict[str, Any]:
         "unit": "second" if by_second else "minute",
         "ring_timeout": str(campaign.ring_timeout),
         "weight": f"{campaign.weight:g}",
-        "preset": kept,
+        "preset": preset_of(policy) or "own",
         **_policy_values(policy),
     }
 
@@ -244,19 +223,27 @@ def _policy_values(policy: RetryPolicy) -> dict[str, str]:
         f"wait_{ending.value}": ", ".join(map(length_text, policy.waits.get(ending, ())))
         for ending, _ in ENDINGS
     }
+    limits = {f"most_{ending.value}": str(policy.limits.get(ending, "")) for ending, _ in ENDINGS}
+    again = "reached" if policy.machine_counts_as_reached else "again"
     return {
         "max_attempts": str(policy.max_attempts),
         "max_per_day": str(policy.max_per_day or ""),
-        "machine_tried_again": "" if policy.machine_counts_as_reached else "yes",
+        "per_number": ", ".join(map(str, policy.per_number)),
+        "machine": "message" if policy.message_then_person else again,
         "redial_unknown": "yes" if policy.redial_unknown else "",
+        "other_hour": "yes" if policy.other_hour else "",
         **waits,
+        **limits,
     }
 
 
 def _typed(entries: Entries) -> dict[str, Any]:
-    names = ("limit", "pace", "unit", "ring_timeout", "weight", "preset", *_PLAIN, *_BOXES)
-    waits = [f"wait_{ending.value}" for ending, _ in ENDINGS]
-    return {name: entries.values.get(name, "") for name in (*names, *waits)}
+    names = (
+        *("limit", "pace", "unit", "ring_timeout", "weight", "preset", "per_number", "machine"),
+        *(*_PLAIN, *_BOXES),
+    )
+    tables = [f"{kind}_{ending.value}" for kind in ("wait", "most") for ending, _ in ENDINGS]
+    return {name: entries.values.get(name, "") for name in (*names, *tables)}
 
 
 def _told(
@@ -310,7 +297,14 @@ def _page(
         account_pace=per_minute(account.cps),
         endings=ENDINGS,
         presets=[
-            (one.key, one.name, one.hint, json.dumps(_policy_values(one.policy))) for one in PRESETS
+            (
+                one.key,
+                one.name,
+                " ".join(policy_in_words(one.policy)),
+                json.dumps(_policy_values(one.policy)),
+            )
+            for one in PRESETS
         ],
+        machines=MACHINES,
         told=_told(session, campaign, account, now, cps),
     )

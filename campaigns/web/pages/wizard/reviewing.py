@@ -14,6 +14,7 @@ from campaigns.compliance import WeeklyWindows
 from campaigns.drafting.hearing import hear
 from campaigns.drafting.hours_in_words import whole_sentence
 from campaigns.drafting.lengths import length_in_words, roughly
+from campaigns.drafting.retrying import policy_in_words
 from campaigns.drafting.review import Review, review
 from campaigns.errors import OutdialError
 from campaigns.models import Account, Campaign
@@ -26,7 +27,7 @@ from campaigns.web.pages.rendering import on_clock, redirect
 from campaigns.web.pages.wizard.forms import EntriesDep
 from campaigns.web.pages.wizard.frame import DraftDep, is_draft, show_step, to_its_page
 from campaigns.web.pages.wizard.message import KEY_WORDS, flow_as_kept
-from campaigns.web.pages.wizard.pace import ENDINGS, per_minute
+from campaigns.web.pages.wizard.pace import per_minute
 
 router = APIRouter(
     prefix="/campaigns/{campaign_id}/setup/review",
@@ -219,25 +220,5 @@ def _pace(campaign: Campaign, account: Account, found: Review, viewer: Viewer) -
             told += f", so until {on_clock(expected.last_at, viewer.zone)} or so, without retries"
         lines.append(Line("First round", told))
     lines.append(Line("Rings", length_in_words(campaign.ring_timeout)))
-    lines.append(Line("Tries", _tries(policy)))
+    lines.append(Line("Tries", " ".join(policy_in_words(policy))))
     return Part("Pace and retries", "pace", lines)
-
-
-def _tries(policy: RetryPolicy) -> str:
-    if policy.max_attempts == 1 or not policy.waits:
-        return "Everybody is called once"
-    told = f"Up to {policy.max_attempts} calls to each person"
-    if policy.max_per_day:
-        told += f", at most {policy.max_per_day} within a day"
-    again = []
-    for ending, label in ENDINGS:
-        waits = policy.waits.get(ending)
-        machine = ending.value == "answered_machine" and policy.machine_counts_as_reached
-        unknown = ending.value == "unknown" and not policy.redial_unknown
-        if waits and not machine and not unknown:
-            again.append(f"when {_small(label)}, after {length_in_words(waits[0])}")
-    return f"{told}. Again {', '.join(again)}." if again else f"{told}."
-
-
-def _small(label: str) -> str:
-    return f"{label[:1].lower()}{label[1:]}"

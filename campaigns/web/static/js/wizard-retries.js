@@ -10,7 +10,8 @@
     if (!preset) return;
     for (const [name, value] of Object.entries(JSON.parse(preset.dataset.retries))) {
       const field = form.elements[name];
-      if (field.type === "checkbox") field.checked = value === "yes";
+      if (field instanceof RadioNodeList) field.value = value;
+      else if (field.type === "checkbox") field.checked = value === "yes";
       else field.value = value;
     }
   });
