@@ -30,6 +30,7 @@ from phonenumbers.shortnumberinfo import is_emergency_number
 
 from campaigns.errors import InvalidInput, NotAPhoneNumber
 from campaigns.phone.fiction import is_fictional
+from campaigns.phone.plain import plain_number
 from campaigns.phone.reasons import Reason, Repair, refused
 
 
@@ -118,6 +119,9 @@ def read_number(text: str, default_country: str) -> ReadNumber:
     country = default_country.upper()
     if country not in SUPPORTED_REGIONS:
         raise InvalidInput(f"“{default_country}” is not a country code such as US or GB.")
+    plain = plain_number(text, country)
+    if plain is not None:
+        return ReadNumber(plain, ())
     clean, repairs = _mended(_clean(text), text)
     if not _PLAIN.fullmatch(clean):
         _check_writing(clean, text)

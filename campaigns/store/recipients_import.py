@@ -142,7 +142,7 @@ def store_staged_recipients(session: Session, import_id: int, campaign_id: int) 
                 SELECT s.line FROM staged_recipients s
                 CROSS JOIN LATERAL unnest(s.numbers) AS n (number)
                 JOIN opt_outs o ON o.number = n.number
-            ), marked AS (
+            ), marked AS MATERIALIZED (  -- each column below asks whether somebody opted out
                 SELECT s.*, CASE
                     -- The question costs as much as storing the row, and hardly anybody is named.
                     WHEN EXISTS (SELECT 1 FROM opt_outs WHERE is_prefix)

@@ -303,7 +303,8 @@ def _add_live_attempt(session: Session, campaign_id: int, a: int, b: int) -> Non
         )
     ]
     if free:
-        make_attempt(session, free[a % len(free)], "queued")
+        # About to be dialled, as whatever is claimed later on is.
+        make_attempt(session, free[a % len(free)], "queued", slot_at=database_now(session))
 
 
 def _move_attempts(session: Session, campaign_id: int, a: int, b: int) -> None:
