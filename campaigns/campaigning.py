@@ -1,6 +1,6 @@
 """The life of a campaign: created, started, paused, resumed, stopped, completed."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from campaigns.lifecycle import CampaignStatus, check_campaign_transition
 from campaigns.models import Account, CallerId, Campaign, Flow
 from campaigns.retries import RetryPolicy
 from campaigns.stopping import halt_campaign
-from campaigns.store import audio, dispatch, gate
+from campaigns.store import audio, caller_ids, dispatch, gate
 from campaigns.store import campaigns as campaign_rows
 
 
@@ -28,6 +28,8 @@ class NewCampaign:
     account: str
     flow: CallFlow
     caller_id: str | None = None
+    more_caller_ids: Sequence[str] = ()  # further numbers to show, beside that one
+    local_presence: bool = False
     rule_set: str | None = None
     windows: object = "always"
     starts_at: datetime | None = None
@@ -45,10 +47,12 @@ class NewCampaign:
 def create_campaign(session: Session, new: NewCampaign) -> Campaign:
     """Create a draft. Raises `InvalidInput`, `NotAllowed` or `NotFound`; then nothing exists."""
     columns = _columns(session, new)
+    pool = _further_ids(session, new, columns["caller_id_id"])
     flow = store_flow(session, new.name.strip(), new.flow)
     campaign = Campaign(kind=new.kind, flow_id=flow.id, **columns)
     session.add(campaign)
     session.flush()
+    caller_ids.set_pool(session, campaign.id, pool)
     session.refresh(campaign)
     return campaign
 
@@ -59,11 +63,20 @@ def rewrite_draft(session: Session, campaign: Campaign, new: NewCampaign) -> Non
     Raises as `create_campaign` does; then nothing was changed.
     """
     columns = _columns(session, replace(new, kind=campaign.kind))
+    pool = _further_ids(session, new, columns["caller_id_id"])
     _check_same_carrier(session, campaign, columns["account_id"])
     if session.get_one(Flow, campaign.flow_id).definition != new.flow.to_json():
         campaign.flow_id = store_flow(session, new.name.strip(), new.flow).id
     for column, value in columns.items():
         setattr(campaign, column, value)
+    session.flush()
+    caller_ids.set_pool(session, campaign.id, pool)
+
+
+def _further_ids(session: Session, new: NewCampaign, first: int) -> list[int]:
+    """The further caller ids to show, of the same account; the first one is not counted twice."""
+    account = account_named(session, new.account)
+    return sorted({_caller_id(session, account, one) for one in new.more_caller_ids} - {first})
 
 
 def _check_same_carrier(session: Session, campaign: Campaign, account_id: int) -> None:
@@ -103,6 +116,7 @@ def _columns(session: Session, new: NewCampaign) -> dict[str, Any]:
         "windows": compliance.WeeklyWindows.parse(new.windows).serialise(),
         "starts_at": new.starts_at,
         "ends_at": new.ends_at,
+        "local_presence": new.local_presence,
         "max_cps": new.max_cps,
         "weight": new.weight,
         "ramp": pacing.Ramp.parse(new.ramp).serialise() if new.ramp is not None else None,
@@ -211,7 +225,8 @@ def _run(session: Session, campaign: Campaign, now: datetime, word: str) -> None
         raise NotAllowed("The campaign's end lies in the past. Give it a later end first.")
     running = campaign_rows.running_vtimes(session, campaign.account_id)
     campaign.vtime = pacing.rejoin_vtime(campaign.vtime, running)
-    campaign.ramp_since = now
+    campaign.ramp_since = campaign.judged_from = now
+    campaign.paused_itself = False
     campaign.started_at = campaign.started_at or now
     _change(session, campaign, CampaignStatus.RUNNING, now, word)
 

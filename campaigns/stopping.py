@@ -1,4 +1,4 @@
-"""Everything that must stop calls: opt-out, pause, stop, account off.
+"""Everything that must stop calls: opt-out, pause, stop, account off, caller id paused.
 
 Each closes the gate first, so that it is ordered before or after every claim and never during
 one. Then it cancels what is queued and asks for the unanswered rest back. The ids returned are
@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from campaigns.outcomes import release_cancelled
-from campaigns.store import accounts, attempts, dispatch, gate, opt_outs, recalls
+from campaigns.store import accounts, attempts, caller_ids, dispatch, gate, opt_outs, recalls
 from campaigns.store.opt_outs import NewOptOut
 
 
@@ -125,6 +125,26 @@ def _stop_account(
         session, now, "account_fault", account_id=account_id
     )
     recalled = recalls.request_recall_of_account(session, account_id, "account_fault", now)
+    release_cancelled(session, cancelled, now)
+    return recalled
+
+
+def pause_caller_id(
+    session: Session, caller_id_id: int, sentence: str, now: datetime, *, by_itself: bool = True
+) -> list[int]:
+    """Show a caller id in no further call and say why; the caller has closed the gate.
+
+    Campaigns that have others go on with them. Unless a person asked for it (`by_itself` false),
+    a mail goes out with this transaction.
+    """
+    account_id = caller_ids.stop_caller_id(session, caller_id_id, sentence, by_itself=by_itself)
+    if account_id is None:
+        return []
+    dispatch.write_log(session, sentence, now, account_id=account_id)
+    cancelled = attempts.cancel_queued_attempts_of(
+        session, now, "caller_paused", account_id=account_id, caller_id_id=caller_id_id
+    )
+    recalled = recalls.request_recall_of_caller_id(session, caller_id_id, "caller_paused", now)
     release_cancelled(session, cancelled, now)
     return recalled
 

@@ -13,7 +13,7 @@ from campaigns.campaigning import campaign_by_id
 from campaigns.errors import NotAllowed
 from campaigns.lifecycle import CampaignStatus, RecipientStatus
 from campaigns.models import Campaign
-from campaigns.store import changes, dispatch
+from campaigns.store import caller_ids, changes, dispatch
 from campaigns.store.changes import Copied
 from campaigns.store.imports import allow_long_work
 
@@ -21,6 +21,7 @@ LONGEST_NAME = 200
 
 _SAME = (
     *("kind", "account_id", "caller_id_id", "flow_id", "rule_set", "windows", "max_cps", "weight"),
+    *("ramp", "local_presence"),
     *("ring_timeout", "retry_policy", "reminder", "default_country", "household"),
 )
 
@@ -130,6 +131,7 @@ def _copy(session: Session, source: Campaign, name: str, how: str, now: datetime
     )
     session.add(copy)
     session.flush()
+    caller_ids.copy_pool(session, source.id, copy.id)
     session.refresh(copy)
     return copy
 

@@ -3,6 +3,8 @@
 tick      the transaction: lease, release of what is overdue, reasons not to dial, accounts
 account   one account: how many slots, shared by which campaigns, in which order
 campaign  one campaign: who is due, who is turned away and until when
+callers   which number a call shows
+slots     slots that satisfy every limit on their way
 hours     which zone keys are open now, and until when
 """
 

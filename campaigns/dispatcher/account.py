@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from campaigns import pacing
+from campaigns.dispatcher.callers import Caller, Callers
 from campaigns.dispatcher.campaign import CampaignDesk, Ready
 from campaigns.dispatcher.hours import OpenHours
+from campaigns.dispatcher.slots import Pace, SlotBook
 from campaigns.errors import InvalidInput
 from campaigns.store import attempts, dispatch
 from campaigns.store.attempts import PlannedAttempt
@@ -17,75 +19,10 @@ from campaigns.store.dispatch import AccountLoad, RunningCampaign
 
 log = logging.getLogger(__name__)
 
-# The soonest a slot may be: its hint has to travel first.
-LEAD_SECONDS = 0.12
 # A hint carries at most this many seconds of slots: long enough to be cheap, short enough that
 # losing one costs little and several workers share the work evenly.
 BATCH = timedelta(seconds=0.25)
 PROBE_EVERY = timedelta(seconds=1)
-
-
-@dataclass(slots=True)
-class Pace:
-    """One rate limit with its state, moved on by every slot given under it."""
-
-    scope: pacing.Scope
-
-    @classmethod
-    def at(cls, next_free: datetime | None, cps: float, now: datetime, lookahead: float) -> "Pace":
-        """A limit of `cps`, its state clamped against a clock that stepped back."""
-        state = pacing.clamp(pacing.SlotState(next_free), now, cps, lookahead)
-        return cls(pacing.Scope(state, cps))
-
-
-class SlotBook:
-    """Gives slots that satisfy every limit on their way: account, group, caller id, campaign.
-
-    One book serves a whole tick, since several accounts may share one group's limit.
-    """
-
-    def __init__(self, now: datetime, horizon: datetime) -> None:
-        self.now, self._horizon = now, horizon
-        self._lookahead = (horizon - now).total_seconds()
-        self._soonest = now + timedelta(seconds=LEAD_SECONDS)
-        self._groups: dict[str, Pace] = {}
-
-    def group(self, load: AccountLoad) -> Pace | None:
-        """The limit of the account's pacing group, as the accounts before it left it."""
-        if load.pacing_group is None or load.group_cps is None:
-            return None
-        if load.pacing_group not in self._groups:
-            self._groups[load.pacing_group] = Pace.at(
-                load.group_next_free, load.group_cps, self.now, self._lookahead
-            )
-        return self._groups[load.pacing_group]
-
-    def pace(self, next_free: datetime | None, cps: float | None) -> Pace | None:
-        """A limit, or None where there is none."""
-        return Pace.at(next_free, cps, self.now, self._lookahead) if cps else None
-
-    def available(self, paces: Sequence[Pace | None], most: int) -> int:
-        """How many slots fit under all of these limits before the horizon."""
-        scopes = [pace.scope for pace in paces if pace is not None]
-        if not scopes:
-            return max(most, 0)
-        slots, _ = pacing.take_slots_in(scopes, self.now, self._horizon, max(most, 0), LEAD_SECONDS)
-        return len(slots)
-
-    def earliest(self, paces: Sequence[Pace | None]) -> datetime:
-        """When the next slot that satisfies them all falls, be it before the horizon or not."""
-        states = [pace.scope.state.next_free for pace in paces if pace is not None]
-        return max([self._soonest, *(state for state in states if state is not None)])
-
-    def take(self, paces: Sequence[Pace | None]) -> datetime | None:
-        """The next slot that satisfies them all; None when there is none before the horizon."""
-        real = [pace for pace in paces if pace is not None]
-        slots, states = pacing.take_slots_in(
-            [pace.scope for pace in real], self.now, self._horizon, 1, LEAD_SECONDS
-        )
-        for pace, state in zip(real, states, strict=True):
-            pace.scope = replace(pace.scope, state=state)
-        return slots[0] if slots else None
 
 
 def dispatch_account(
@@ -110,16 +47,17 @@ def dispatch_account(
         [account, group], _free_slots(load, book.now, publish_failing=publish_failing)
     )
     desks = _desks(session, load, campaigns, hours, book.now)
-    callers = {c.caller_id_id: book.pace(c.caller_next_free, c.caller_cps) for c in campaigns}
+    callers = Callers(session, load, campaigns, book)
     own = {
         c.id: book.pace(c.next_free, own_limit(c, rate, book.now, live=load.live))
         for c in campaigns
     }
     limits = {
-        c.id: book.available([callers[c.caller_id_id], own[c.id]], allowance) for c in campaigns
+        c.id: callers.available(c.id, book.available([own[c.id]], allowance)) for c in campaigns
     }
     left = _share_out(desks, allowance, limits, near, load.turns)
-    planned = _give_slots(session, desks, book, (account, group), callers, own, grace)
+    callers.remember_shown([one.recipient.id for desk in desks for one in desk.ready])
+    planned = _give_slots(desks, book, (account, group), callers, own, grace)
     if planned:
         attempts.insert_planned_attempts(session, planned)
     for desk in desks:
@@ -214,12 +152,11 @@ def _level(desks: Sequence[CampaignDesk], allowance: int, limits: Mapping[int, i
 
 
 def _give_slots(
-    session: Session,
     desks: Sequence[CampaignDesk],
     book: SlotBook,
     shared: tuple[Pace | None, Pace | None],
-    callers: dict[int, Pace | None],
-    own: dict[int, Pace | None],
+    callers: Callers,
+    own: Mapping[int, Pace | None],
     grace: timedelta,
 ) -> list[PlannedAttempt]:
     """Slots for everybody who is ready, each time to the campaign that can use the next one.
@@ -227,37 +164,61 @@ def _give_slots(
     Campaigns that can use it equally soon take turns by weight. A campaign whose own limit lets
     it go later only comes later: a slot held for it would be a gap for all the others.
     """
-    paces = {
-        desk.id: [*shared, callers[desk.campaign.caller_id_id], own[desk.id]] for desk in desks
-    }
     planned: list[PlannedAttempt] = []
-    turn = dict.fromkeys(paces, 0)
+    turn = {desk.id: 0 for desk in desks}
     waiting = [desk for desk in desks if desk.ready]
     while waiting:
-        desk = min(
-            waiting,
-            key=lambda desk: (book.earliest(paces[desk.id]), (turn[desk.id] + 1) / desk.weight),
+        heads = [
+            _head(desk, turn[desk.id], book, shared, callers, own[desk.id]) for desk in waiting
+        ]
+        head = min(
+            heads, key=lambda head: (head.earliest, (turn[head.desk.id] + 1) / head.desk.weight)
         )
-        one = desk.ready[turn[desk.id]]
-        slot = book.take(paces[desk.id])
-        if slot is None:
-            desk.put_back(one)
+        slot = book.take(head.paces) if head.caller is not None else None
+        if slot is None or head.caller is None:
+            head.desk.put_back(head.one)
         else:
-            planned.append(_plan(desk.campaign, one, slot, grace))
-        turn[desk.id] += 1
+            head.caller.used(slot)
+            planned.append(_plan(head.desk.campaign, head.one, head.caller.id, slot, grace))
+        turn[head.desk.id] += 1
         waiting = [desk for desk in waiting if turn[desk.id] < len(desk.ready)]
     return planned
 
 
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """Who is first in a campaign's line, the number they are shown, and when that can be."""
+
+    desk: CampaignDesk
+    one: Ready
+    caller: Caller | None
+    paces: list[Pace | None]
+    earliest: datetime
+
+
+def _head(
+    desk: CampaignDesk,
+    turn: int,
+    book: SlotBook,
+    shared: tuple[Pace | None, Pace | None],
+    callers: Callers,
+    own: Pace | None,
+) -> _Head:
+    one = desk.ready[turn]
+    caller = callers.choose(desk.campaign, one.recipient)
+    paces = [*shared, own, caller.pace if caller is not None else None]
+    return _Head(desk, one, caller, paces, book.earliest(paces))
+
+
 def _plan(
-    campaign: RunningCampaign, one: Ready, slot: datetime, grace: timedelta
+    campaign: RunningCampaign, one: Ready, caller_id_id: int, slot: datetime, grace: timedelta
 ) -> PlannedAttempt:
     return PlannedAttempt(
         id=one.attempt_id,
         recipient_id=one.recipient.id,
         campaign_id=campaign.id,
         account_id=campaign.account_id,
-        caller_id_id=campaign.caller_id_id,
+        caller_id_id=caller_id_id,
         number=one.recipient.number,
         slot_at=slot,
         not_after=min(slot + grace, one.open_until),
@@ -272,7 +233,7 @@ def _save(
     turns: int,
     account: Pace | None,
     group: Pace | None,
-    callers: dict[int, Pace | None],
+    callers: Callers,
     desks: Sequence[CampaignDesk],
     own: dict[int, Pace | None],
 ) -> None:
@@ -280,9 +241,7 @@ def _save(
         dispatch.save_account_pacing(session, load.id, account.scope.state.next_free, turns)
     if group is not None and load.pacing_group is not None:
         dispatch.save_group_pacing(session, load.pacing_group, group.scope.state.next_free)
-    for caller_id, pace in callers.items():
-        if pace is not None:
-            dispatch.save_caller_pacing(session, caller_id, pace.scope.state.next_free)
+    callers.save()
     for desk in desks:
         pace = own[desk.id]
         next_free = pace.scope.state.next_free if pace is not None else None

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from campaigns.dispatcher.account import SlotBook, dispatch_account
+from campaigns.dispatcher.account import dispatch_account
 from campaigns.dispatcher.hours import OpenHours
+from campaigns.dispatcher.slots import SlotBook
 from campaigns.outcomes import release_cancelled
 from campaigns.pacing import DEADLINE_NEAR_SECONDS
 from campaigns.store import attempts, dispatch, recipients

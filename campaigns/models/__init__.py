@@ -1,6 +1,13 @@
 """The tables. Concurrency rules stand here as constraints, so no code path can get around them."""
 
-from campaigns.models.accounts import Account, AccountPace, CallerId, GroupPace, PacingGroup
+from campaigns.models.accounts import (
+    Account,
+    AccountPace,
+    CallerId,
+    CampaignCallerId,
+    GroupPace,
+    PacingGroup,
+)
 from campaigns.models.attempts import Attempt, AttemptNumber, CallEventRow, Response
 from campaigns.models.audio import AudioFile, FlowAudio
 from campaigns.models.base import LIVE_SQL, Base, Row
@@ -32,6 +39,7 @@ __all__ = [
     "CallEventRow",
     "CallerId",
     "Campaign",
+    "CampaignCallerId",
     "CampaignLog",
     "CampaignTally",
     "DialingSwitch",

@@ -1,17 +1,20 @@
 """Accounts at providers: limits, numbers to present, pacing state."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     SmallInteger,
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.base import Base, Row, one_of
@@ -55,6 +58,8 @@ class Account(Row):
     # After a refusal: this part of the rate at that instant, growing since. Both or neither.
     slowed_part: Mapped[float | None]
     slowed_at: Mapped[datetime | None]
+    safety: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    judged_from: Mapped[datetime | None]  # calls from before are not held against it
     turns: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))  # slots shared out
 
     __table_args__ = (
@@ -93,7 +98,7 @@ class GroupPace(Base):
 
 
 class CallerId(Row):
-    """A number an account may present."""
+    """A number an account may present. What the tick keeps of it is written by the tick alone."""
 
     __tablename__ = "caller_ids"
 
@@ -101,5 +106,33 @@ class CallerId(Row):
     number: Mapped[str]
     cps: Mapped[float | None]
     next_free: Mapped[datetime | None]
+    status: Mapped[str] = mapped_column(server_default=text("'active'"))
+    status_reason: Mapped[str | None]
+    paused_itself: Mapped[bool] = mapped_column(server_default=text("false"))
+    max_per_day: Mapped[int | None] = mapped_column(Integer)  # calls in any 24 hours
+    # Of those, how many are left at most. Counted anew each minute: between that it only shrinks.
+    day_left: Mapped[int | None] = mapped_column(Integer)
+    day_counted_at: Mapped[datetime | None]
+    last_slot_at: Mapped[datetime | None]
+    judged_from: Mapped[datetime | None]  # calls from before are not held against it
 
-    __table_args__ = (UniqueConstraint("account_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("account_id", "number"),
+        CheckConstraint(one_of("status", "active", "paused"), name="status_known"),
+        CheckConstraint(
+            "(cps IS NULL OR cps > 0) AND (max_per_day IS NULL OR max_per_day > 0)", name="limits"
+        ),
+    )
+
+
+class CampaignCallerId(Base):
+    """One of the further numbers a campaign may present, beside its first one."""
+
+    __tablename__ = "campaign_caller_ids"
+
+    campaign_id: Mapped[int] = mapped_column(
+        ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True
+    )
+    caller_id_id: Mapped[int] = mapped_column(ForeignKey("caller_ids.id"), primary_key=True)
+
+    __table_args__ = (Index("ix_campaign_caller_ids_caller_id_id", "caller_id_id"),)

@@ -102,6 +102,7 @@ class Attempt(Row):
         ),
         Index("ix_attempts_account_id_slot_at", "account_id", "slot_at"),
         Index("ix_attempts_campaign_id_slot_at", "campaign_id", "slot_at"),
+        Index("ix_attempts_caller_id_id_slot_at", "caller_id_id", "slot_at"),
         Index("ix_attempts_recipient_id_n", "recipient_id", "n"),
         Index("ix_attempts_number_ended_at", "number", "ended_at"),
     )

@@ -55,6 +55,10 @@ class Campaign(Row):
     # How it grows to its rate; NULL as its account's kind has it. Since the last start or resume.
     ramp: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     ramp_since: Mapped[datetime | None]
+    # Show a number of the callee's own area where the campaign has one.
+    local_presence: Mapped[bool] = mapped_column(server_default=text("false"))
+    paused_itself: Mapped[bool] = mapped_column(server_default=text("false"))
+    judged_from: Mapped[datetime | None]  # calls from before are not held against its list
     ring_timeout: Mapped[int] = mapped_column(Integer, server_default=text("30"))
     retry_policy: Mapped[dict[str, Any]]
     reminder: Mapped[dict[str, Any] | None]

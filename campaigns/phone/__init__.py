@@ -1,7 +1,7 @@
 """Telephone numbers: reading what people type, where a number may be, and which are fiction."""
 
 from campaigns.phone.fiction import is_fictional
-from campaigns.phone.places import country_of, possible_zones
+from campaigns.phone.places import area_of, country_of, possible_zones
 from campaigns.phone.reading import ReadNumber, mask, parse_number, read_number, read_numbers
 from campaigns.phone.reasons import Reason, Repair
 
@@ -9,6 +9,7 @@ __all__ = [
     "ReadNumber",
     "Reason",
     "Repair",
+    "area_of",
     "country_of",
     "is_fictional",
     "mask",

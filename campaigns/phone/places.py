@@ -8,6 +8,7 @@ from phonenumbers import (
     REGION_CODE_FOR_NON_GEO_ENTITY,
     PhoneMetadata,
     PhoneNumber,
+    length_of_geographical_area_code,
     region_code_for_number,
 )
 from phonenumbers.tzdata import TIMEZONE_DATA
@@ -26,14 +27,28 @@ def country_of(e164: str) -> str:
     code, national = _split(e164)
     if not code:
         raise NotAPhoneNumber(f"“{e164}” is no number in the form +15551234.", reason="invalid")
+    return (
+        region_code_for_number(_parsed(code, national)) or COUNTRY_CODE_TO_REGION_CODE[int(code)][0]
+    )
+
+
+def area_of(e164: str) -> str | None:
+    """A number's calling code with its area code, "+1212"; None where numbers tell no area."""
+    code, national = _split(e164)
+    if not code:
+        return None
+    length = length_of_geographical_area_code(_parsed(code, national))
+    return f"+{code}{national[:length]}" if length else None
+
+
+def _parsed(code: str, national: str) -> PhoneNumber:
     zeros = len(national) - len(national.lstrip("0"))
-    number = PhoneNumber(
+    return PhoneNumber(
         country_code=int(code),
         national_number=int(national),
         italian_leading_zero=zeros > 0,
         number_of_leading_zeros=zeros,
     )
-    return region_code_for_number(number) or COUNTRY_CODE_TO_REGION_CODE[int(code)][0]
 
 
 def possible_zones(e164: str) -> tuple[str, ...]:

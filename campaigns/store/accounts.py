@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Session
 
-from campaigns.models import Account, Attempt, CallerId, Campaign
+from campaigns.models import Account, Attempt, CallerId, Campaign, CampaignCallerId
 from campaigns.pacing import Slowdown
 
 
@@ -36,8 +36,9 @@ def find_caller_id(session: Session, account_id: int, number: str) -> CallerId |
 def caller_id_is_used(session: Session, caller_id_id: int) -> bool:
     """Whether a campaign has it, or a call was placed with it."""
     campaign = exists().where(Campaign.caller_id_id == caller_id_id)
+    pool = exists().where(CampaignCallerId.caller_id_id == caller_id_id)
     attempt = exists().where(Attempt.caller_id_id == caller_id_id)
-    return bool(session.scalar(select(campaign | attempt)))
+    return bool(session.scalar(select(campaign | pool | attempt)))
 
 
 def back_off_account(session: Session, account_id: int, until: datetime, level: int) -> None:

@@ -187,11 +187,14 @@ def cancel_queued_attempts_of(
     *,
     campaign_id: int | None = None,
     account_id: int | None = None,
+    caller_id_id: int | None = None,
     numbers: Sequence[str] | None = None,
     prefixes: Sequence[str] = (),
     family: bool = False,
 ) -> list[Cancelled]:
-    """Cancel what is queued for one campaign, one account or some numbers. Hold the gate first.
+    """Cancel what is queued for one campaign, account or caller id, or for some numbers.
+
+    Hold the gate first.
 
     With `numbers`, also for numbers that begin with one of `prefixes`; with `family`, in every
     campaign of the family.
@@ -207,6 +210,7 @@ def cancel_queued_attempts_of(
                             SELECT c.id FROM campaigns c JOIN campaigns one
                             ON one.family_id = c.family_id WHERE one.id = :campaign_id)))
                   AND (CAST(:account_id AS bigint) IS NULL OR a.account_id = :account_id)
+                  AND (CAST(:caller_id_id AS bigint) IS NULL OR a.caller_id_id = :caller_id_id)
                   AND (CAST(:numbers AS text[]) IS NULL OR EXISTS (
                         SELECT 1 FROM recipients r
                         WHERE r.id = a.recipient_id AND (
@@ -222,6 +226,7 @@ def cancel_queued_attempts_of(
                 "reason": reason,
                 "campaign_id": campaign_id,
                 "account_id": account_id,
+                "caller_id_id": caller_id_id,
                 "numbers": list(numbers) if numbers is not None else None,
                 "prefixes": list(prefixes),
                 "family": family,

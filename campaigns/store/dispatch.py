@@ -47,9 +47,7 @@ class RunningCampaign:
 
     id: int
     account_id: int
-    caller_id_id: int
-    caller_cps: float | None
-    caller_next_free: datetime | None
+    local_presence: bool
     max_cps: float | None
     next_free: datetime | None
     weight: float
@@ -199,11 +197,10 @@ def lock_running_campaigns(
     """
     rows = session.execute(
         text("""
-            SELECT c.id, c.account_id, c.caller_id_id, f.cps, f.next_free, c.max_cps, c.next_free,
+            SELECT c.id, c.account_id, c.local_presence, c.max_cps, c.next_free,
                    c.weight, c.vtime, c.ramp, c.ramp_since, c.rule_set, c.windows, c.retry_policy
             FROM campaigns c
             JOIN accounts k ON k.id = c.account_id
-            JOIN caller_ids f ON f.id = c.caller_id_id
             WHERE c.status = 'running' AND k.status = 'active'
               AND (k.backoff_until IS NULL OR k.backoff_until <= :now)
               AND (c.ends_at IS NULL OR c.ends_at > :now)
@@ -311,14 +308,6 @@ def save_group_pacing(session: Session, group: str, next_free: datetime | None) 
     session.execute(
         text("UPDATE pacing_groups SET next_free = :at WHERE name = :name"),
         {"name": group, "at": next_free},
-    )
-
-
-def save_caller_pacing(session: Session, caller_id_id: int, next_free: datetime | None) -> None:
-    """Where the caller id's next slot may fall."""
-    session.execute(
-        text("UPDATE caller_ids SET next_free = :at WHERE id = :id"),
-        {"id": caller_id_id, "at": next_free},
     )
 
 

@@ -65,6 +65,23 @@ def request_recall_of_account(
     )
 
 
+def request_recall_of_caller_id(
+    session: Session, caller_id_id: int, reason: str, now: datetime
+) -> list[int]:
+    """Ask for the calls back that would show a caller id and do not ring yet."""
+    return _ids(
+        session.execute(
+            text("""
+                UPDATE attempts SET recall_requested_at = :now, recall_reason = :reason
+                WHERE caller_id_id = :caller AND recall_requested_at IS NULL AND status = 'dialing'
+                  AND account_id = (SELECT account_id FROM caller_ids WHERE id = :caller)
+                RETURNING id
+            """),
+            {"caller": caller_id_id, "reason": reason, "now": now},
+        ).all()
+    )
+
+
 def request_recall_of_everything(session: Session, reason: str, now: datetime) -> list[int]:
     """Ask for every unanswered call back."""
     return _ids(

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from campaigns.models import Recurrence, RecurrenceFiring
+from campaigns.store import caller_ids
 
 # Advisory locks in pairs (one of these, a number), as those of imports.
 _FIRING_LOCK = 7420007
@@ -370,10 +371,10 @@ def copy_campaign(session: Session, campaign_id: int, changes: Mapping[str, Any]
     columns: Sequence[str] = (
         *("kind", "account_id", "caller_id_id", "flow_id", "rule_set", "windows", "max_cps"),
         *("weight", "ring_timeout", "retry_policy", "reminder", "default_country", "draft"),
-        "household",
+        *("household", "ramp", "local_presence"),
     )
     names = ", ".join(columns)
-    return int(
+    copy = int(
         session.execute(
             text(f"""
                 INSERT INTO campaigns (name, ends_at, family_id, {names})
@@ -383,3 +384,5 @@ def copy_campaign(session: Session, campaign_id: int, changes: Mapping[str, Any]
             {"id": campaign_id, **changes},
         ).scalar_one()
     )
+    caller_ids.copy_pool(session, campaign_id, copy)
+    return copy

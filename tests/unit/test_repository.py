@@ -293,7 +293,7 @@ def test_the_life_cycle_page_explains_every_cancel_reason():
         if name.startswith(("campaigns/outcomes", "campaigns/recording", "campaigns/dialing"))
         for reason in re.findall(
             r'"(late_slot|stale_claim|not_sent|congested|window_closed|paused|stopped'
-            r'|account_fault|not_placed|opted_out)"',
+            r'|account_fault|caller_paused|not_placed|opted_out)"',
             text,
         )
     }

@@ -17,6 +17,7 @@ CANCELS = {
     "stopped": "the campaign was stopped",
     "opted_out": "the person had opted out",
     "account_fault": "the account was paused",
+    "caller_paused": "the number it would have shown was paused",
     "account_backoff": "the provider asked us to wait",
     "congested": "the provider was too busy",
     "not_sent": "the provider could not be reached",
