@@ -116,12 +116,14 @@ class CsvList:
         """The delimiter named by a first line such as `sep=;`, which spreadsheets write and eat."""
         self._lines.begin_record()
         try:
-            first = next(self._lines)
+            first = next(self._lines, None)
         except _EndlessRecord:
             raise NotARecipientList(
                 f"The first line is longer than {MAX_RECORD:,} characters, so it cannot hold the "
                 "column names. Nothing was imported."
             ) from None
+        if first is None:  # bytes, but no character: half a mark of the byte order, say
+            raise NotARecipientList("The file is empty. Nothing was imported.")
         match = _SEPARATOR_LINE.fullmatch(first)
         if match is None:
             self._lines.hand_back()

@@ -5,16 +5,18 @@ streamed, with a limit on each piece, so that no workbook needs more memory than
 """
 
 import io
+import lzma
+import struct
 import tempfile
 import warnings
 import zipfile
 import zlib
 from array import array
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, time, timedelta
 from typing import IO, Any, BinaryIO, NamedTuple, cast
-from xml.etree.ElementTree import Element, ParseError, iterparse
+from xml.etree.ElementTree import Element, iterparse
 from xml.parsers import expat
 
 from openpyxl.cell.text import Text
@@ -41,11 +43,28 @@ _ROWS_TAG = f"{{{SHEET_MAIN_NS}}}sheetData"
 
 Value = str | int | float | bool | datetime | date | time | timedelta | None
 
-# What the parsers raise for a workbook that is not what it claims to be.
+# What the parsers raise for a workbook that is not what it claims to be. The errors of every XML
+# library that openpyxl may use (lxml, where it is installed) are syntax errors.
 BROKEN = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ParseError),
-    *(ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, expat.ExpatError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError),
+    *(SyntaxError, expat.ExpatError, AssertionError),
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError),
 )
+
+
+@contextmanager
+def suspecting_the_workbook() -> Iterator[None]:
+    """Inside, whatever a parser stumbles over becomes the refusal of the workbook."""
+    try:
+        yield
+    except NotARecipientList:
+        raise
+    except OSError as error:
+        if error.errno is not None:  # the disk's, not the workbook's
+            raise
+        raise broken_workbook() from None
+    except BROKEN:
+        raise broken_workbook() from None
 
 
 def broken_workbook() -> NotARecipientList:
@@ -69,17 +88,14 @@ class Workbook:
     def __init__(self, stream: BinaryIO) -> None:
         self._texts = _Texts()
         try:
-            check_archive(stream)
-            stream.seek(0)
-            with warnings.catch_warnings():
+            with suspecting_the_workbook(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about styles and the like, which nobody sees here
+                check_archive(stream)
+                stream.seek(0)
                 self._reader = _Reader(stream, self._texts)
-        except NotARecipientList:
+        except BaseException:
             self._texts.close()
             raise
-        except BROKEN:
-            self._texts.close()
-            raise broken_workbook() from None
         self._book: Any = self._reader.wb
         sheets = self._reader.sheets
         visible = [sheet for sheet in sheets if sheet.visible]

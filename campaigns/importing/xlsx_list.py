@@ -20,7 +20,12 @@ from campaigns.importing.records import (
     kept_text,
 )
 from campaigns.importing.sniffing import Kind
-from campaigns.importing.workbook import BROKEN, Value, Workbook, broken_workbook
+from campaigns.importing.workbook import (
+    Value,
+    Workbook,
+    broken_workbook,
+    suspecting_the_workbook,
+)
 
 _EXACT = 10**15  # a spreadsheet keeps fifteen digits; of a longer number the rest is invented
 _ROWS_OF_A_SHEET = 1_048_576
@@ -97,7 +102,7 @@ class XlsxList:
     def _records(self) -> Iterator[Row]:
         """Every row with something in it."""
         last = 0
-        try:
+        with suspecting_the_workbook():
             for number, cells in self._book.rows(self._sheet):
                 texts = _texts(cells)
                 if not any(map(str.strip, texts)):
@@ -106,10 +111,6 @@ class XlsxList:
                     raise broken_workbook()
                 last = number
                 yield Row(number, texts, "\t".join(texts).rstrip("\t"))
-        except NotARecipientList:
-            raise
-        except BROKEN:
-            raise broken_workbook() from None
 
     def _checked(self, row: Row) -> Row | BadRow:
         problem = damage(row.text, row.cells)

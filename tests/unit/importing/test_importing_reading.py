@@ -205,6 +205,11 @@ def test_an_empty_file_is_called_empty(content):
     assert "empty" in refusal(content)
 
 
+def test_half_a_mark_of_the_byte_order_is_an_empty_file_whoever_says_what_it_is():
+    with pytest.raises(NotARecipientList, match="empty"):
+        CsvList(io.BytesIO(b"\xef\xbb"), encoding="utf8")
+
+
 @pytest.mark.parametrize(
     ("content", "seen"),
     [

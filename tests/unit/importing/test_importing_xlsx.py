@@ -258,3 +258,32 @@ def test_parts_of_a_second_are_rounded():
     assert cells(made([["phone", "at"], ["1", at(2026, 1, 1, 23, 59, 59, 999_999)]])) == [
         ["1", "2026-01-02"]
     ]
+
+
+def test_a_workbook_without_its_workbook_is_damaged_and_not_a_disk_that_fails():
+    types = b'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
+    assert "damaged" in refusal(repacked(made(LIST), **{"[Content_Types]": types}))
+
+
+@pytest.mark.parametrize("part", ["styles", "workbook", "workbook.xml.rels", "[Content_Types]"])
+def test_a_part_that_is_no_xml_is_damage_whichever_library_reads_it(part):
+    """openpyxl takes lxml where it is installed, whose errors are not those of the library."""
+    assert "damaged" in refusal(repacked(made(LIST), **{part: b"<a/><b/>"}))
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_part_that_does_not_unpack_is_damage_however_it_was_packed(how):
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(made(LIST))) as old, zipfile.ZipFile(out, "w", how) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    content = bytearray(out.getvalue())
+    with zipfile.ZipFile(out) as packed:
+        begins = packed.getinfo("xl/workbook.xml").header_offset + 30 + len("xl/workbook.xml")
+    content[begins : begins + 40] = b"\xff" * 40
+    assert "damaged" in refusal(bytes(content))
+
+
+def test_a_disk_that_fails_is_no_damage_of_the_workbook():
+    with pytest.raises(OSError, match="Input/output error"), workbook.suspecting_the_workbook():
+        raise OSError(5, "Input/output error")
