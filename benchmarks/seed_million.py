@@ -100,7 +100,9 @@ def _campaigns(connection: Connection) -> list[int]:
         {"d": json.dumps({"answers": {}})},
     ).scalar_one()
     for zones in _ZONES:
-        connection.execute(text("INSERT INTO zone_keys (zones) VALUES (:z)"), {"z": zones})
+        connection.execute(
+            text("INSERT INTO zone_keys (country, zones) VALUES ('US', :z)"), {"z": zones}
+        )
     rows = connection.execute(
         text("""
             INSERT INTO campaigns (name, kind, status, account_id, caller_id_id, flow_id, rule_set,

@@ -79,7 +79,8 @@ def fields_of(talk: Conversation | PersonRow) -> dict[str, str]:
     """The recipient's own data as the call says it; the appointment as a person would say it."""
     fields = {str(name): str(value) for name, value in talk.fields.items() if value is not None}
     if talk.appointment_at is not None:
-        zones = compliance.zones_of(talk.zone, talk.number)
+        address = compliance.PostalAddress.from_json(talk.address)
+        zones = compliance.place_of(talk.number, zone=talk.zone, address=address).zones
         zone = fields.get("appointment_zone") or (zones[0] if zones else "UTC")
         fields["appointment"] = reminders.spoken_time(talk.appointment_at, zone)
     return fields

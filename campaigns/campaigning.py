@@ -106,13 +106,13 @@ def _columns(session: Session, new: NewCampaign) -> dict[str, Any]:
     if not new.name.strip() or len(new.name) > 200:
         raise InvalidInput("A campaign needs a name of at most 200 characters.")
     account = account_named(session, new.account)
-    rules = compliance.rule_set(new.rule_set or ("house" if account.live else "practice"))
-    compliance.check_account(rules, account.live)
+    rule_set = new.rule_set or (compliance.HOUSE if account.live else compliance.PRACTICE)
+    compliance.check_account(rule_set, account.live)
     return {
         "name": new.name.strip(),
         "account_id": account.id,
         "caller_id_id": _caller_id(session, account, new.caller_id),
-        "rule_set": rules.code,
+        "rule_set": rule_set,
         "windows": compliance.WeeklyWindows.parse(new.windows).serialise(),
         "starts_at": new.starts_at,
         "ends_at": new.ends_at,

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from campaigns import compliance, retries
+from campaigns.compliance import NOWHERE, Place, PostalAddress, Rulebook
 from campaigns.errors import InvalidInput
 from campaigns.lifecycle import Disposition, RecipientStatus
-from campaigns.store import call_status, recipients
+from campaigns.store import call_status, recipients, rules
 from campaigns.store.attempts import Cancelled
 from campaigns.store.call_status import LockedAttempt, PastCall
 from campaigns.store.recipients import Fate, RecipientOutcomeRow
@@ -33,32 +34,35 @@ def release_cancelled(session: Session, cancelled: Sequence[Cancelled], now: dat
     """Give the recipient of each cancelled attempt a next time, by the cancel's reason."""
     if not cancelled:
         return
+    book = rules.current_rulebook(session)
     reasons = {c.recipient_id: c.reason for c in cancelled}
     rows = recipients.recipients_for_outcome(session, list(reasons), now)
     fates = [
-        _readable_fate_of_cancel(row, reasons[row.id], now)
+        _readable_fate_of_cancel(book, row, reasons[row.id], now)
         for row in rows
         if row.status == RecipientStatus.IN_FLIGHT
     ]
     recipients.settle_recipients(session, fates, now)
 
 
-def _readable_fate_of_cancel(row: RecipientOutcomeRow, reason: str, now: datetime) -> Fate:
+def _readable_fate_of_cancel(
+    book: Rulebook, row: RecipientOutcomeRow, reason: str, now: datetime
+) -> Fate:
     """Review for whoever has a zone or a campaign that cannot be read: a tick that fails over one
     recipient would call nobody any more."""
     try:
-        return _fate_of_cancel(row, reason, now)
+        return _fate_of_cancel(book, row, reason, now)
     except InvalidInput as error:
         return Fate(row.id, RecipientStatus.REVIEW, f"no legal calling hour can be told: {error}")
 
 
-def _fate_of_cancel(row: RecipientOutcomeRow, reason: str, now: datetime) -> Fate:
+def _fate_of_cancel(book: Rulebook, row: RecipientOutcomeRow, reason: str, now: datetime) -> Fate:
     if row.opted_out or reason == "opted_out":
         return Fate(row.id, RecipientStatus.BLOCKED, "opted out")
     if row.deadline_at is not None and row.deadline_at <= now:
         return Fate(row.id, RecipientStatus.EXPIRED, "deadline passed")
     if reason in UNCOUNTED:
-        return _pending_when_open(row, row.numbers[row.number_index], now, reason)[0]
+        return _pending_when_open(book, row, row.numbers[row.number_index], now, reason)[0]
     decision = retries.cancel_backoff(
         reason, cancels_in_row=row.cancels_in_row + 1, now=now, fraction=random.random()
     )
@@ -71,38 +75,36 @@ def _fate_of_cancel(row: RecipientOutcomeRow, reason: str, now: datetime) -> Fat
 
 
 def _pending_when_open(
+    book: Rulebook,
     row: RecipientOutcomeRow,
     number: str,
     at: datetime,
     reason: str,
     tried: Sequence[datetime] = (),
-) -> tuple[Fate, tuple[str, ...]]:
+) -> tuple[Fate, Place]:
     """Pending at the first legal instant from `at` for `number`; review when there is none.
 
     On a later day than those of the calls that were `tried`, at another hour than theirs.
     """
-    zones = compliance.zones_of(row.zone, number)
-    if not zones:
-        return Fate(row.id, RecipientStatus.REVIEW, "time zone unknown"), zones
-    windows = compliance.windows_for(row.rule_set, row.windows)
-
-    def next_legal(since: datetime) -> datetime | None:
-        return compliance.next_allowed(windows, zones, since)
-
-    legal = next_legal(at)
+    address = PostalAddress.from_json(row.address)
+    place = compliance.place_of(number, zone=row.zone, address=address)
+    if not place.known:
+        return Fate(row.id, RecipientStatus.REVIEW, "time zone unknown"), place
+    hours = compliance.hours_for(book, row, place)
+    legal = hours.next_allowed(at)
     if legal is None:
-        return Fate(row.id, RecipientStatus.REVIEW, "no legal calling hour"), zones
+        return Fate(row.id, RecipientStatus.REVIEW, "no legal calling hour"), place
     if row.deadline_at is not None and legal >= row.deadline_at:
-        return Fate(row.id, RecipientStatus.EXPIRED, "deadline before the next legal hour"), zones
+        return Fate(row.id, RecipientStatus.EXPIRED, "deadline before the next legal hour"), place
     legal = retries.another_hour(
         legal,
         tried,
-        compliance.zone_named(zones[0]),
-        next_legal,
+        compliance.zone_named(place.zones[0]),
+        hours.next_allowed,
         row.last_moment,
         random.random(),
     )
-    return Fate(row.id, RecipientStatus.PENDING, reason, legal), zones
+    return Fate(row.id, RecipientStatus.PENDING, reason, legal), place
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,8 @@ def conclude(
         return
     remaining = _numbers_left(row, attempt.number, disposition)
     tried = _Tried(call_status.past_calls_of(session, row.id))
-    fate, index, zones = _fate_of_call(row, attempt, disposition, remaining, tried, now)
+    book = rules.current_rulebook(session)
+    fate, index, place = _fate_of_call(book, row, attempt, disposition, remaining, tried, now)
     if fate.status == RecipientStatus.PENDING and row.status not in OPEN:
         return  # settled meanwhile by something other than a call: no late word undoes that
     recipients.settle_outcome(
@@ -158,7 +161,7 @@ def conclude(
         now,
         number_index=index,
         numbers=remaining or row.numbers,
-        zone_key=recipients.zone_key_for(session, zones) if zones else None,
+        zone_key=recipients.zone_key_for(session, place) if place.known else None,
         attempts_spent=tried.spent,
     )
 
@@ -170,16 +173,17 @@ def _numbers_left(row: RecipientOutcomeRow, number: str, disposition: Dispositio
 
 
 def _fate_of_call(
+    book: Rulebook,
     row: RecipientOutcomeRow,
     attempt: LockedAttempt,
     disposition: Disposition,
     remaining: list[str],
     tried: _Tried,
     now: datetime,
-) -> tuple[Fate, int, tuple[str, ...]]:
+) -> tuple[Fate, int, Place]:
     index = min(row.number_index, max(len(remaining) - 1, 0))
     if row.opted_out or attempt.recall_reason == "opted_out":
-        return Fate(row.id, RecipientStatus.BLOCKED, "opted out"), index, ()
+        return Fate(row.id, RecipientStatus.BLOCKED, "opted out"), index, NOWHERE
     policy = retries.RetryPolicy.parse(row.retry_policy)
     message_left = tried.ended_as(Disposition.ANSWERED_MACHINE) > 0
     decision = retries.decide(
@@ -197,14 +201,14 @@ def _fate_of_call(
     if isinstance(decision, retries.RetryAt):
         # The number after one that was struck out has moved up to its place.
         move_on = decision.next_number and disposition is not Disposition.INVALID_NUMBER
-        place = retries.choose_number(policy, remaining, index, tried.of_number, move_on=move_on)
-        if place is None:
+        turn = retries.choose_number(policy, remaining, index, tried.of_number, move_on=move_on)
+        if turn is None:
             decision = retries.used_up(policy, message_left=message_left)
     if isinstance(decision, retries.Stop):
-        return Fate(row.id, decision.status, decision.reason), index, ()
-    assert place is not None, "used up otherwise"
+        return Fate(row.id, decision.status, decision.reason), index, NOWHERE
+    assert turn is not None, "used up otherwise"
     instants = tried.instants if policy.other_hour else ()
-    fate, zones = _pending_when_open(
-        row, remaining[place], decision.at, f"after {disposition}", instants
+    fate, place = _pending_when_open(
+        book, row, remaining[turn], decision.at, f"after {disposition}", instants
     )
-    return fate, place, zones
+    return fate, turn, place

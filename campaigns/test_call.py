@@ -40,8 +40,8 @@ def place_test_call(
             f"{number} is reserved for fiction, so a live account does not dial it. "
             "Use a number of your own, or an account on the simulator."
         )
-    zones = compliance.zones_of(None, number)
-    if not zones:
+    place = compliance.place_of(number)
+    if not place.known:
         raise NotAllowed(f"Nobody can say where {number} is, so it is not called.")
     campaign = create_campaign(
         session,
@@ -57,7 +57,7 @@ def place_test_call(
         campaign_id=campaign.id,
         dedupe_key=number,
         numbers=[number],
-        zone_key=recipients.zone_key_for(session, zones),
+        zone_key=recipients.zone_key_for(session, place),
         status=RecipientStatus.PENDING.value,
         next_attempt_at=now,
     )

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from campaigns.compliance import WeeklyWindows
+from campaigns.compliance import Place, WeeklyWindows
 from campaigns.dispatcher import Leadership
 from campaigns.flows.builtin import reminder_flow
 from campaigns.flows.model import CallFlow
@@ -105,7 +105,7 @@ def make_recipient(
     campaign: Campaign,
     *,
     due: datetime | None = None,
-    zone: str = NEW_YORK,
+    zone: str | None = NEW_YORK,
     **columns: Any,
 ) -> Recipient:
     """A pending recipient with one number, due long ago unless told otherwise."""
@@ -118,14 +118,14 @@ def make_recipients(
     count: int,
     *,
     due: datetime | None = None,
-    zone: str = NEW_YORK,
+    zone: str | None = NEW_YORK,
     **columns: Any,
 ) -> list[Recipient]:
     """Several of them, due in the order in which they are returned."""
     values: dict[str, Any] = {
         "campaign_id": campaign.id,
         "zone": zone,
-        "zone_key": zone_key_for(session, (zone,)),
+        "zone_key": zone_key_for(session, Place("US", ("NY",), (zone or NEW_YORK,))),
         "status": "pending",
         "fields": {"name": "Ada"},
     } | columns

@@ -23,6 +23,7 @@ from campaigns import (
     hints,
     idempotency,
     logs,
+    placing,
     recurring,
     signing_in,
     slowing,
@@ -52,6 +53,7 @@ RECUR_SECONDS = 1.0
 TIDY_SECONDS = 60.0
 FOLD_SECONDS = 1.0
 PROVE_SECONDS = 120.0
+PLACE_SECONDS = 5.0
 # Counting rows again is never more than this share of the time, however many there are.
 PROVE_SHARE = 0.01
 
@@ -101,6 +103,7 @@ class SchedulerProcess:
             (self._leading(self.tidy), TIDY_SECONDS),
             (self._leading(self.fold), FOLD_SECONDS),
             (self._leading(self.prove), PROVE_SECONDS),
+            (self._leading(self.place), PLACE_SECONDS),
         ):
             clock.add_job(
                 self._guarded(job),
@@ -224,6 +227,10 @@ class SchedulerProcess:
             return
         tallying.prove_next(self._engine, self._stopped.is_set)
         self._prove_after = began + (time.monotonic() - began) / PROVE_SHARE
+
+    def place(self) -> None:
+        """People from before there were places, each under the rules of theirs."""
+        placing.place_everybody(self._engine)
 
     def _leading(self, job: Callable[[], None]) -> Callable[[], None]:
         def only_as_leader() -> None:

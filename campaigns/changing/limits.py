@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 from campaigns import auditing, compliance
 from campaigns.access import Actor
 from campaigns.campaigning import campaign_by_id
+from campaigns.compliance import Place, PostalAddress
 from campaigns.errors import InvalidInput, NotAllowed
 from campaigns.lifecycle import CampaignStatus
 from campaigns.models import Account, Campaign
 from campaigns.outcomes import release_cancelled
-from campaigns.store import attempts, changes, dispatch, gate
+from campaigns.store import attempts, changes, dispatch, gate, rules
+from campaigns.store.changes import ClaimedCall
 
 CHANGEABLE = frozenset({CampaignStatus.SCHEDULED, CampaignStatus.RUNNING, CampaignStatus.PAUSED})
 
@@ -97,7 +99,7 @@ def change_hours(
     given = change.model_fields_set
     windows, end = campaign.windows, campaign.ends_at
     if "windows" in given and change.windows is not None:
-        windows = _readable(campaign, change.windows, now)
+        windows = _readable(session, campaign, change.windows, now)
     if "ends_at" in given and change.ends_at != end:
         end = _checked_end(campaign, change.ends_at, now)
     campaign.windows, campaign.ends_at = windows, end
@@ -118,15 +120,20 @@ def _hold_new_hours(session: Session, campaign: Campaign, now: datetime) -> list
     queued = attempts.cancel_queued_attempts_of(
         session, now, "window_closed", campaign_id=campaign.id
     )
-    both = compliance.windows_for(campaign.rule_set, campaign.windows)
+    book = rules.current_rulebook(session)
     shut = [
         call.attempt_id
         for call in changes.calls_not_ringing(session, campaign.id)
-        if not compliance.allowed(both, compliance.zones_of(call.zone, call.number), now)
+        if not compliance.hours_for(book, campaign, _place_of(call)).allowed(now)
     ]
     changes.request_recall(session, shut, "hours changed", now)
     release_cancelled(session, queued, now)
     return shut
+
+
+def _place_of(call: ClaimedCall) -> Place:
+    address = PostalAddress.from_json(call.address)
+    return compliance.place_of(call.number, zone=call.zone, address=address)
 
 
 def _locked(session: Session, campaign_id: int) -> Campaign:
@@ -140,15 +147,23 @@ def _locked(session: Session, campaign_id: int) -> Campaign:
     return campaign
 
 
-def _readable(campaign: Campaign, windows: object, now: datetime) -> dict[str, Any]:
-    parsed = compliance.WeeklyWindows.parse(windows).serialise()
-    both = compliance.windows_for(campaign.rule_set, parsed)
-    if compliance.next_allowed(both, ("UTC",), now) is None:
+def _readable(
+    session: Session, campaign: Campaign, windows: object, now: datetime
+) -> dict[str, Any]:
+    parsed = compliance.WeeklyWindows.parse(windows)
+    hours = rules.current_rulebook(session).hours(
+        campaign.rule_set,
+        compliance.ANYWHERE_ELSE,
+        compliance.purpose_named(campaign.purpose),
+        compliance.voice_named(campaign.voice),
+        parsed,
+    )
+    if hours.next_allowed(now) is None:
         raise InvalidInput(
             f"The calling rules “{campaign.rule_set}” allow no call at these hours. Nothing was "
             "changed. Choose hours that lie within the rules."
         )
-    return parsed
+    return parsed.serialise()
 
 
 def _checked_end(campaign: Campaign, end: datetime | None, now: datetime) -> datetime | None:

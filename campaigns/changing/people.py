@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from campaigns import auditing
 from campaigns.access import Actor
-from campaigns.compliance import zones_of
+from campaigns.compliance import PostalAddress, place_of
 from campaigns.errors import InvalidInput, NotAllowed, NotFound
 from campaigns.flows.model import CallFlow
 from campaigns.importing import PushedRecipient, push_recipients
@@ -199,7 +199,9 @@ def _set_numbers_and_zone(held: _Held, change: PersonChange, now: datetime) -> N
         if numbers != row.numbers:
             row.numbers, row.number_index = numbers, 0
     if "zone" in change.model_fields_set:
-        row.zone = rules.zones((change.zone or "").strip(), row.numbers[row.number_index])[0]
+        row.zone = rules.whereabouts(
+            (change.zone or "").strip(), row.numbers[row.number_index]
+        ).zone
 
 
 def _fields(session: Session, held: _Held, change: PersonChange) -> dict[str, Any]:
@@ -229,8 +231,12 @@ def _set_appointment(held: _Held, change: PersonChange) -> None:
 def _plan(session: Session, held: _Held, change: PersonChange, now: datetime) -> None:
     """When the person is called next, or why not."""
     row = held.row
-    zones = zones_of(row.zone, row.numbers[row.number_index])
-    row.zone_key = recipients.zone_key_for(session, zones) if zones else None
+    place = place_of(
+        row.numbers[row.number_index],
+        zone=row.zone,
+        address=PostalAddress.from_json(row.address),
+    )
+    row.zone_key = recipients.zone_key_for(session, place) if place.known else None
     if changes.is_opted_out(session, row.numbers, row.campaign_id, now):
         _settle(row, RecipientStatus.BLOCKED, "opted out", None)
         return
@@ -249,7 +255,7 @@ def _plan(session: Session, held: _Held, change: PersonChange, now: datetime) ->
             return
         moved = not waits or "appointment_at" in change.model_fields_set
         due = planned.due_at if moved else due
-    if not zones:
+    if not place.known:
         _settle(row, RecipientStatus.REVIEW, "time zone unknown", None)
     else:
         _settle(row, RecipientStatus.PENDING, row.reason if waits else "decided by a person", due)

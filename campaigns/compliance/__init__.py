@@ -1,37 +1,108 @@
-"""When a number may be called: weekly windows, rule sets, and the instants that follow from them.
+"""When and how a number may be called: calling rules as data, places, and the hours that follow.
 
-Allowed means allowed by every window set in every zone the number may be in. Whatever is unknown
-(no zone, no windows) is never allowed.
+Allowed means allowed by every rule that binds in every zone the number may be in. Whatever is
+unknown (no country, no zone, no windows) is never allowed.
+
+rule, rulefile   one rule, and the reviewed file of them
+rulebook         every rule of one version, and which of them bind a call
+place            where a number's owner may be
+hours            whether an instant is inside the windows, and when that next changes
+effective        what binds a campaign
 """
 
-from campaigns.compliance.effective import windows_for
-from campaigns.compliance.holidays import HolidayCalendar, Holidays, holiday_calendars
-from campaigns.compliance.hours import LOOKS_AHEAD, allowed, next_allowed, open_until
-from campaigns.compliance.rules import (
-    RULE_SETS,
-    RuleSet,
+from campaigns.compliance.effective import (
+    Ruled,
+    applied_to,
     check_account,
-    rule_set,
-    zones_of,
+    hours_for,
+    purpose_named,
+    voice_named,
 )
-from campaigns.compliance.windows import WeeklyWindows
+from campaigns.compliance.holidays import HolidayCalendar, Holidays, holiday_calendars
+from campaigns.compliance.hours import (
+    LOOKS_AHEAD,
+    Era,
+    Hours,
+    allowed,
+    next_allowed,
+    open_until,
+)
+from campaigns.compliance.place import ANYWHERE_ELSE, NOWHERE, Place, PostalAddress, place_of
+from campaigns.compliance.rule import Rule, RuleStatus
+from campaigns.compliance.rulebook import (
+    HOUSE,
+    LAW,
+    PRACTICE,
+    RULE_SETS,
+    Applied,
+    Rulebook,
+    check_rule_set,
+)
+from campaigns.compliance.rulefile import (
+    RuleDocument,
+    UnreadableRules,
+    read_rulebook,
+    rule_document,
+    shipped_rulebook,
+    shipped_rules,
+)
+from campaigns.compliance.terms import (
+    Cap,
+    CapScope,
+    ConsentNeed,
+    Duties,
+    Line,
+    Purpose,
+    Voice,
+)
+from campaigns.compliance.windows import WeeklyWindows, narrowed
 from campaigns.compliance.zones import zone_named, zone_names
 
 __all__ = [
+    "ANYWHERE_ELSE",
+    "HOUSE",
+    "LAW",
     "LOOKS_AHEAD",
+    "NOWHERE",
+    "PRACTICE",
     "RULE_SETS",
+    "Applied",
+    "Cap",
+    "CapScope",
+    "ConsentNeed",
+    "Duties",
+    "Era",
     "HolidayCalendar",
     "Holidays",
-    "RuleSet",
+    "Hours",
+    "Line",
+    "Place",
+    "PostalAddress",
+    "Purpose",
+    "Rule",
+    "RuleDocument",
+    "RuleStatus",
+    "Rulebook",
+    "Ruled",
+    "UnreadableRules",
+    "Voice",
     "WeeklyWindows",
     "allowed",
+    "applied_to",
     "check_account",
+    "check_rule_set",
     "holiday_calendars",
+    "hours_for",
+    "narrowed",
     "next_allowed",
     "open_until",
-    "rule_set",
-    "windows_for",
+    "place_of",
+    "purpose_named",
+    "read_rulebook",
+    "rule_document",
+    "shipped_rulebook",
+    "shipped_rules",
+    "voice_named",
     "zone_named",
     "zone_names",
-    "zones_of",
 ]

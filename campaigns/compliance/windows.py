@@ -102,6 +102,16 @@ class WeeklyWindows:
                 first = day + 1
 
 
+def narrowed(windows: Sequence[WeeklyWindows]) -> WeeklyWindows:
+    """What weekly windows share, on days that are no holidays; perhaps nothing at all."""
+    days: list[list[Span]] = [[] for _ in DAYS]
+    for start, end in common_week(tuple(windows)):
+        for day in range(start // DAY, (end - 1) // DAY + 1):
+            inside = (max(start - day * DAY, 0), min(end - day * DAY, DAY))
+            days[day].append(inside)
+    return WeeklyWindows(tuple(map(tuple, days)))
+
+
 def intersect(one: Sequence[Span], other: Sequence[Span]) -> list[Span]:
     """What two sorted lists of disjoint spans share."""
     shared: list[Span] = []

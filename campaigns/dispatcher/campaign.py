@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from campaigns import compliance, pacing, retries
+from campaigns.compliance import Applied
 from campaigns.dispatcher.hours import OpenHours
 from campaigns.lifecycle import RecipientStatus
 from campaigns.store import attempts, recipients
@@ -51,8 +52,8 @@ class CampaignDesk:
         self.id, self.weight, self.vtime = campaign.id, campaign.weight, campaign.vtime
         self.ready: list[Ready] = []
         self.sated = False
-        self._open = hours.open_keys(campaign.rule_set, campaign.windows)
-        self._rules = compliance.rule_set(campaign.rule_set)
+        self._open = hours.open_keys(campaign)
+        self._hours = hours
         self._policy = retries.RetryPolicy.parse(campaign.retry_policy)
         self._fates: list[Fate] = []
         self._reads_left = EXTRA_READS
@@ -116,7 +117,7 @@ class CampaignDesk:
         held = attempts.hold_numbers(self._session, ids, [one.number for one in passed])
         for attempt_id, one in zip(ids, passed, strict=True):
             if attempt_id in held:
-                version = f"{self._rules.code}@{self._rules.version}"
+                version = self._applied(one).version
                 self.ready.append(Ready(attempt_id, one, self._open[one.zone_key], version))
             else:
                 self._snooze(one, self._scaled(NUMBER_BUSY_SECONDS), "number_busy")
@@ -142,6 +143,12 @@ class CampaignDesk:
                 passed.append(one)
         return passed
 
+    def _applied(self, one: DueRecipient) -> Applied:
+        """What binds a call to somebody now."""
+        return compliance.applied_to(
+            self._hours.book, self.campaign, self._hours.place(one.zone_key), self.now
+        )
+
     def _calls_today(self, ids: Sequence[int]) -> dict[int, tuple[int, datetime]]:
         if self._policy.max_per_day is None:
             return {}
@@ -152,7 +159,7 @@ class CampaignDesk:
         self, one: DueRecipient, last_call: datetime | None, today: tuple[int, datetime] | None
     ) -> bool:
         """Snooze whoever was called too recently or too often today; spaced, never dropped."""
-        gap = timedelta(seconds=self._rules.min_gap * self._load.time_scale)
+        gap = timedelta(seconds=self._applied(one).min_gap * self._load.time_scale)
         if last_call is not None and last_call + gap > self.now:
             self._snooze(one, (last_call + gap - self.now).total_seconds(), "called recently")
             return True

@@ -3,55 +3,64 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from campaigns import compliance
-
-Windows = tuple[compliance.WeeklyWindows, ...]
+from campaigns.compliance import Hours, Place, Rulebook, Ruled
 
 
 class OpenHours:
-    """Remembers for each set of windows and zones whether it is open, and when that changes."""
+    """Remembers for each campaign's rules and each place whether it is open, and until when."""
 
     def __init__(self) -> None:
-        self._zones: dict[int, tuple[str, ...]] = {}
-        self._windows: dict[str, Windows] = {}
-        self._known: dict[tuple[str, int], tuple[bool, datetime]] = {}
+        self._places: dict[int, Place] = {}
+        self._book: Rulebook | None = None
+        self._hours: dict[tuple[str, Place], Hours] = {}
+        self._known: dict[tuple[str, Place], tuple[bool, datetime]] = {}
         self._now: datetime | None = None
 
-    def refresh(self, zone_sets: Mapping[int, tuple[str, ...]], now: datetime) -> None:
-        """Begin a tick: take the zone sets there are and forget answers that are no longer true.
+    @property
+    def book(self) -> Rulebook:
+        """The rules of this tick."""
+        assert self._book is not None, "refresh() comes first"
+        return self._book
 
-        A clock that went back makes every answer doubtful, so all are forgotten.
+    def refresh(self, places: Mapping[int, Place], book: Rulebook, now: datetime) -> None:
+        """Begin a tick: take the places there are and forget answers that are no longer true.
+
+        Other rules, and a clock that went back, make every answer doubtful, so all are forgotten.
         """
+        if self._book is not book:
+            self._hours.clear()
+            self._known.clear()
         if self._now is not None and now < self._now:
             self._known.clear()
-        self._zones, self._now = dict(zone_sets), now
+        self._places, self._book, self._now = dict(places), book, now
         self._known = {key: known for key, known in self._known.items() if known[1] > now}
 
-    def open_keys(self, rule_set: str, windows: Mapping[str, Any]) -> dict[int, datetime]:
+    def place(self, key: int) -> Place:
+        """The place that a zone key stands for."""
+        return self._places[key]
+
+    def open_keys(self, campaign: Ruled) -> dict[int, datetime]:
         """The zone keys open under the rules and the campaign's windows: key → open until."""
-        name = f"{rule_set} {json.dumps(windows, sort_keys=True)}"
-        answers = {key: self._answer(name, rule_set, windows, key) for key in self._zones}
+        name = " ".join((campaign.rule_set, campaign.purpose, campaign.voice))
+        name = f"{name} {json.dumps(campaign.windows, sort_keys=True)}"
+        answers = {key: self._answer(name, campaign, place) for key, place in self._places.items()}
         return {key: until for key, (is_open, until) in answers.items() if is_open}
 
-    def _answer(
-        self, name: str, rule_set: str, windows: Mapping[str, Any], key: int
-    ) -> tuple[bool, datetime]:
-        known = self._known.get((name, key))
+    def _answer(self, name: str, campaign: Ruled, place: Place) -> tuple[bool, datetime]:
+        known = self._known.get((name, place))
         if known is None:
-            known = self._known[name, key] = self._ask(name, rule_set, windows, key)
+            known = self._known[name, place] = self._ask(name, campaign, place)
         return known
 
-    def _ask(
-        self, name: str, rule_set: str, windows: Mapping[str, Any], key: int
-    ) -> tuple[bool, datetime]:
+    def _ask(self, name: str, campaign: Ruled, place: Place) -> tuple[bool, datetime]:
         assert self._now is not None, "refresh() comes first"
-        if name not in self._windows:
-            self._windows[name] = compliance.windows_for(rule_set, windows)
-        both, zones, now = self._windows[name], self._zones[key], self._now
-        if compliance.allowed(both, zones, now):
-            return True, compliance.open_until(both, zones, now) or now
+        hours = self._hours.get((name, place))
+        if hours is None:
+            hours = self._hours[name, place] = compliance.hours_for(self.book, campaign, place)
+        if hours.allowed(self._now):
+            return True, hours.open_until(self._now) or self._now
         # None in sight: asked again when what lies beyond the look-ahead has come nearer.
-        later = now + compliance.LOOKS_AHEAD
-        return False, compliance.next_allowed(both, zones, now) or later
+        later = self._now + compliance.LOOKS_AHEAD
+        return False, hours.next_allowed(self._now) or later

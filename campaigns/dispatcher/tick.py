@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from campaigns.compliance import UnreadableRules
 from campaigns.dispatcher.account import dispatch_account
 from campaigns.dispatcher.hours import OpenHours
 from campaigns.dispatcher.slots import SlotBook
 from campaigns.outcomes import release_cancelled
 from campaigns.pacing import DEADLINE_NEAR_SECONDS
 from campaigns.store import attempts, dispatch, recipients
+from campaigns.store import rules as store_rules
 
 # A call that was accepted this long ago and has not rung is in doubt, not in the provider's queue.
 WAITING_SECONDS = 60.0
@@ -80,6 +82,11 @@ def tick(
     report = TickReport(released=len(overdue), blocked=why_blocked(session, rules, now))
     if report.blocked is not None:
         return report
+    try:
+        rulebook = store_rules.current_rulebook(session)
+    except UnreadableRules as error:
+        report.blocked = str(error)
+        return report
     running = dispatch.lock_running_campaigns(session, now, rules.live_allowed)
     loads = dispatch.account_loads(
         session,
@@ -88,7 +95,7 @@ def tick(
         now - timedelta(seconds=WAITING_SECONDS),
         rules.slot_grace,
     )
-    hours.refresh(recipients.zone_sets(session), now)
+    hours.refresh(recipients.places_by_key(session), rulebook, now)
     near = dispatch.nearest_deadlines(session, now, now + NEAR) if running else {}
     book = SlotBook(now, horizon)
     for load in loads:

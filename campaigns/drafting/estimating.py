@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from campaigns import compliance
-from campaigns.compliance import WeeklyWindows
+from campaigns.compliance import Hours
 
 CALL_SECONDS = 40.0  # what a call takes from the first ring to the end, by experience
 LONGEST = timedelta(days=90)
@@ -16,7 +15,7 @@ _MOST_STEPS = 1000
 class ZoneGroup:
     """People who may be called at the same hours, and from when on the first of them is due."""
 
-    zones: tuple[str, ...]
+    hours: Hours
     people: int
     due_at: datetime
 
@@ -48,7 +47,6 @@ class Opening:
 
 def estimate(
     groups: Sequence[ZoneGroup],
-    windows: tuple[WeeklyWindows, ...],
     *,
     start: datetime,
     cps: float,
@@ -61,56 +59,47 @@ def estimate(
     openings = [
         opening
         for group in groups
-        if (opening := _opening(group, windows, start)) is not None and group.people
+        if (opening := _opening(group, start)) is not None and group.people
     ]
     first = min(openings, default=None)
     last = None
     if openings and first is not None:
         # Nobody is called before the hours of the last group begin, however fast the others were.
-        finished = _finish(groups, windows, first, people / rate)
+        finished = _finish(groups, first, people / rate)
         latest = max(openings) + timedelta(seconds=1 / rate)
         last = None if finished is None else max(finished, latest)
     return Estimate(rate, by_lines < cps, timedelta(seconds=people / rate), first, last)
 
 
-def next_openings(
-    groups: Iterable[ZoneGroup], windows: tuple[WeeklyWindows, ...], start: datetime, count: int
-) -> list[Opening]:
+def next_openings(groups: Iterable[ZoneGroup], start: datetime, count: int) -> list[Opening]:
     """When each of the `count` largest groups may be called next; those never in sight left out."""
     largest = sorted(groups, key=lambda group: -group.people)[:count]
     found = []
     for group in largest:
-        opens = compliance.next_allowed(windows, group.zones, start)
-        closes = compliance.open_until(windows, group.zones, opens) if opens else None
+        opens = group.hours.next_allowed(start)
+        closes = group.hours.open_until(opens) if opens else None
         if opens is not None and closes is not None:
-            found.append(Opening(group.zones, group.people, opens, closes))
+            found.append(Opening(group.hours.zones, group.people, opens, closes))
     return found
 
 
-def _opening(
-    group: ZoneGroup, windows: tuple[WeeklyWindows, ...], start: datetime
-) -> datetime | None:
-    return compliance.next_allowed(windows, group.zones, max(start, group.due_at))
+def _opening(group: ZoneGroup, start: datetime) -> datetime | None:
+    return group.hours.next_allowed(max(start, group.due_at))
 
 
-def _finish(
-    groups: Sequence[ZoneGroup],
-    windows: tuple[WeeklyWindows, ...],
-    start: datetime,
-    seconds: float,
-) -> datetime | None:
+def _finish(groups: Sequence[ZoneGroup], start: datetime, seconds: float) -> datetime | None:
     """When so many seconds of open hours have passed; None when that is too far away."""
-    sets = [group.zones for group in groups]
+    hours = list({group.hours: None for group in groups})
     left, at = timedelta(seconds=seconds), start
     for _ in range(_MOST_STEPS):
-        closes = _closes(sets, windows, at)
+        closes = _closes(hours, at)
         if closes is not None:
             if at + left <= closes:
                 return at + left
             left -= closes - at
             at = closes
             continue
-        opens = [compliance.next_allowed(windows, one, at) for one in sets]
+        opens = [one.next_allowed(at) for one in hours]
         later = [one for one in opens if one is not None]
         if not later or min(later) > start + LONGEST:
             return None
@@ -118,9 +107,7 @@ def _finish(
     return None
 
 
-def _closes(
-    sets: Sequence[tuple[str, ...]], windows: tuple[WeeklyWindows, ...], at: datetime
-) -> datetime | None:
+def _closes(hours: Sequence[Hours], at: datetime) -> datetime | None:
     """Until when somebody may be called without a break; None when nobody may be at `at`."""
-    ends = [compliance.open_until(windows, one, at) for one in sets]
+    ends = [one.open_until(at) for one in hours]
     return max((end for end in ends if end is not None), default=None)

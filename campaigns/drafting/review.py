@@ -14,7 +14,7 @@ from campaigns.flows.model import CallFlow
 from campaigns.lifecycle import RecipientStatus
 from campaigns.models import Account, CallerId, Campaign, Flow
 from campaigns.store import campaigns as campaign_rows
-from campaigns.store import drafts, imports, recipients
+from campaigns.store import drafts, imports, recipients, rules
 from campaigns.store.tallies import read_tallies
 
 RECIPIENTS, MESSAGE, WHEN, PACE = "recipients", "message", "when", "pace"
@@ -81,7 +81,7 @@ def review(
         caller_id=session.get_one(CallerId, campaign.caller_id_id).number,
         starts_at=campaign.starts_at,
         estimate=expected,
-        zones=[group.zones for group in groups],
+        zones=[group.hours.zones for group in groups],
         problems=problems,
         warnings=_warnings(session, campaign, people),
     )
@@ -101,18 +101,44 @@ def people_of(session: Session, campaign: Campaign) -> People:
     )
 
 
-def zone_groups(session: Session, campaign: Campaign, now: datetime) -> list[ZoneGroup]:
-    """Who waits, by the zones that must be open for them."""
-    sets = recipients.zone_sets(session)
+def zone_groups(
+    session: Session,
+    campaign: Campaign,
+    now: datetime,
+    windows: compliance.WeeklyWindows | None = None,
+) -> list[ZoneGroup]:
+    """Who waits, by the hours that bind for them; `windows` instead of the campaign's own."""
+    places = recipients.places_by_key(session)
+    book = rules.current_rulebook(session)
     people: dict[int, int] = {}
     for one in read_tallies(session, [campaign.id], ["zones"]):
         people[int(one.key[0])] = people.get(int(one.key[0]), 0) + one.n
     first = drafts.first_due(session, campaign.id, sorted(people))
     return [
-        ZoneGroup(sets[key], count, first.get(key, now))
+        ZoneGroup(
+            compliance.hours_for(book, campaign, places[key], windows),
+            count,
+            first.get(key, now),
+        )
         for key, count in people.items()
-        if key in sets and count > 0
+        if key in places and count > 0
     ]
+
+
+def rules_of_most(session: Session, campaign: Campaign, at: datetime) -> compliance.WeeklyWindows:
+    """The hours that the rules alone allow where most of the campaign's people are.
+
+    Where nobody is there yet, those that hold where no rules of a country are known.
+    """
+    people: dict[int, int] = {}
+    for one in read_tallies(session, [campaign.id], ["zones"]):
+        people[int(one.key[0])] = people.get(int(one.key[0]), 0) + one.n
+    places = recipients.places_by_key(session)
+    known = [key for key in people if key in places and places[key].known]
+    most = max(known, key=lambda key: people[key], default=None)
+    place = compliance.ANYWHERE_ELSE if most is None else places[most]
+    book = rules.current_rulebook(session)
+    return compliance.narrowed(compliance.applied_to(book, campaign, place, at).windows)
 
 
 def expected_of(
@@ -126,7 +152,6 @@ def expected_of(
     start = max(now, campaign.starts_at) if campaign.starts_at else now
     return estimate(
         groups,
-        compliance.windows_for(campaign.rule_set, campaign.windows),
         start=start,
         cps=min(max_cps or account.cps, account.cps),
         max_concurrent=account.max_concurrent,

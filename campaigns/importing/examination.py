@@ -194,7 +194,7 @@ def _examined(record: Row | BadRow, reader: RowReader | None) -> ExaminedRow:
         numbers=list(verdict.numbers),
         name=verdict.fields.get("name") or None,
         appointment_at=verdict.appointment_at,
-        zones=list(verdict.zones),
+        zones=list(verdict.place.zones),
         status=verdict.status,
         status_reason=verdict.reason,
         repairs=[

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from campaigns.compliance import Place
 from campaigns.crash_points import crash_point
 from campaigns.db import database_now, transaction
 from campaigns.errors import InvalidInput, NotARecipientList
@@ -121,7 +122,7 @@ def _batches(source: RowSource) -> Iterator[list[Row | BadRow]]:
 
 
 class _ZoneKeys:
-    """Keys of zone sets, each asked for once.
+    """Keys of places, each asked for once.
 
     A new key is committed at once, on a connection of its own: inside the import's long
     transaction it would make everybody else who needs that key wait for the whole file.
@@ -129,16 +130,16 @@ class _ZoneKeys:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._known: dict[tuple[str, ...], int] = {}
+        self._known: dict[Place, int] = {}
 
-    def key_of(self, zones: tuple[str, ...]) -> int | None:
-        """The key of a set of zones; `None` when they are unknown."""
-        if not zones:
+    def key_of(self, place: Place) -> int | None:
+        """The key of a place; `None` when too little is known of it for a call."""
+        if not place.known:
             return None
-        if zones not in self._known:
+        if place not in self._known:
             with transaction(self._engine) as session:
-                self._known[zones] = recipients.zone_key_for(session, zones)
-        return self._known[zones]
+                self._known[place] = recipients.zone_key_for(session, place)
+        return self._known[place]
 
 
 class _Stage:
@@ -191,7 +192,8 @@ class _Stage:
             numbers=recipients_import.array_of_numbers(verdict.numbers),
             fields=recipients_import.object_of_fields(verdict.fields),
             zone=verdict.zone,
-            zone_key=self._zone_keys.key_of(verdict.zones),
+            address=recipients_import.object_of_address(verdict.address),
+            zone_key=self._zone_keys.key_of(verdict.place),
             status=verdict.status,
             reason=verdict.reason,
             next_attempt_at=verdict.due_at,

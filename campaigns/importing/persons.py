@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from campaigns.compliance import zones_of
+from campaigns.compliance import Place, PostalAddress, place_of, zone_named
 from campaigns.errors import InvalidInput, NotAPhoneNumber
 from campaigns.importing.samples import MAX_PHONE_COLUMNS
 from campaigns.lifecycle import RecipientStatus
@@ -24,13 +24,22 @@ class Repaired(NamedTuple):
     after: str
 
 
+class Whereabouts(NamedTuple):
+    """Where somebody is, as far as it was given, and the place of the number called first."""
+
+    zone: str | None  # None: the zones follow from the address, or from the number
+    address: PostalAddress | None
+    place: Place
+
+
 class Accepted(NamedTuple):
     """A recipient as one row describes it. `due_at` is set exactly when it is pending."""
 
     numbers: tuple[str, ...]
     fields: dict[str, str]
     zone: str | None  # as given; `None` means that the zones follow from the number
-    zones: tuple[str, ...]  # of the first number; () is unknown
+    address: PostalAddress | None
+    place: Place  # of the first number
     status: RecipientStatus
     reason: str | None
     due_at: datetime | None
@@ -92,20 +101,22 @@ class PersonRules:
             return tuple(good)[:MAX_NUMBERS], repairs
         raise first_problem or Refusal("no_number", "The row has no telephone number.")
 
-    def zones(self, given: str, number: str) -> tuple[str | None, tuple[str, ...]]:
-        """The zone that was given, if any, and those that follow; raises `Refusal`."""
+    def whereabouts(
+        self, given: str, number: str, address: PostalAddress | None = None
+    ) -> Whereabouts:
+        """The zone and address that were given, and the place that follows; raises `Refusal`."""
         try:
-            zones = zones_of(given or None, number)
+            zone = zone_named(given).key if given else None
+            place = place_of(number, zone=zone, address=address)
         except InvalidInput as problem:
             raise Refusal("unknown_time_zone", str(problem)) from None
-        return (zones[0] if given else None), zones
+        return Whereabouts(zone, address, place)
 
     def accept(
         self,
         numbers: tuple[str, ...],
         fields: dict[str, str],
-        zone: str | None,
-        zones: tuple[str, ...],
+        where: Whereabouts,
         appointment: datetime | None,
         repairs: Iterable[Repaired] = (),
     ) -> Accepted:
@@ -120,13 +131,14 @@ class PersonRules:
                 status, reason, due_at = RecipientStatus.EXPIRED, DEADLINE_PASSED, None
             else:
                 due_at = planned.due_at
-        if not zones and due_at:
+        if not where.place.known and due_at:
             status, reason, due_at = RecipientStatus.REVIEW, ZONE_UNKNOWN, None
         return Accepted(
             numbers=numbers,
             fields=fields,
-            zone=zone,
-            zones=zones,
+            zone=where.zone,
+            address=where.address,
+            place=where.place,
             status=status,
             reason=reason,
             due_at=due_at,

@@ -187,7 +187,7 @@ def _columns_of_texts(session: Session, campaign_id: int) -> set[str]:
 def _judged(row: PushedRecipient, rules: PersonRules, needed: set[str]) -> Accepted | Rejected:
     try:
         numbers, repairs = rules.numbers(row.numbers)
-        zone, zones = rules.zones((row.zone or "").strip(), numbers[0])
+        where = rules.whereabouts((row.zone or "").strip(), numbers[0])
         if rules.reminder and row.appointment_at is None:
             raise Refusal("no_appointment", "A reminder needs the time of the appointment.")
         given = row.appointment_at if rules.reminder else None
@@ -196,7 +196,7 @@ def _judged(row: PushedRecipient, rules: PersonRules, needed: set[str]) -> Accep
         if row.name is not None:
             fields["name"] = row.name.strip()
         _check_fields(fields, needed, reminder=rules.reminder is not None)
-        return rules.accept(numbers, fields, zone, zones, appointment, repairs)
+        return rules.accept(numbers, fields, where, appointment, repairs)
     except Refusal as refusal:
         return refusal.rejected
 
@@ -214,8 +214,9 @@ def _staged(session: Session, verdicts: Sequence[Accepted | Rejected]) -> list[S
     seen: set[str] = set()
     staged = []
     # In one order for everybody, so that two who make new keys do not wait for each other.
-    zones = sorted({verdict.zones for verdict in verdicts if isinstance(verdict, Accepted)} - {()})
-    keys = {wanted: recipients.zone_key_for(session, wanted) for wanted in zones}
+    accepted = [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
+    places = sorted({one.place for one in accepted if one.place.known}, key=repr)
+    keys = {place: recipients.zone_key_for(session, place) for place in places}
     for place, verdict in enumerate(verdicts):
         if isinstance(verdict, Rejected) or verdict.dedupe_key in seen:
             continue
@@ -227,7 +228,8 @@ def _staged(session: Session, verdicts: Sequence[Accepted | Rejected]) -> list[S
                 numbers=list(verdict.numbers),
                 fields=verdict.fields,
                 zone=verdict.zone,
-                zone_key=keys.get(verdict.zones),
+                address=verdict.address.as_json() if verdict.address else None,
+                zone_key=keys.get(verdict.place),
                 status=verdict.status,
                 reason=verdict.reason,
                 next_attempt_at=verdict.due_at,

@@ -54,15 +54,15 @@ class RowReader:
     def _accepted(self, cells: Sequence[str]) -> Accepted:
         numbers, repairs = self._rules.numbers(cells[position] for position in self._phones)
         given = cells[self._zone].strip() if self._zone is not None else ""
-        zone, zones = self._rules.zones(given, numbers[0])
+        where = self._rules.whereabouts(given, numbers[0])
         appointment = None
         if self._rules.reminder:
             text = self._appointment_text(cells)
-            appointment = self._appointment_of(text, zones)
+            appointment = self._appointment_of(text, where.place.zones)
             date = cells[self._appointment] if self._appointment is not None else ""
             if is_serial(date):
                 repairs.append(Repaired(DATE_SERIAL, date.strip(), text))
-        return self._rules.accept(numbers, self._fields(cells), zone, zones, appointment, repairs)
+        return self._rules.accept(numbers, self._fields(cells), where, appointment, repairs)
 
     def _appointment_of(self, text: str, zones: tuple[str, ...]) -> datetime:
         """The instant of the appointment, refused unless one hour can be told for it.

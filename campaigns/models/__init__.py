@@ -17,6 +17,7 @@ from campaigns.models.people import ApiKey, AuditEntry, SignedInSession, User
 from campaigns.models.recipients import Import, ImportReject, ImportRepair, Recipient, ZoneKey
 from campaigns.models.recurrences import Recurrence, RecurrenceFiring, RemindedAppointment
 from campaigns.models.requests import IdempotentRequest
+from campaigns.models.rules import CallingRules, RuleActivation
 from campaigns.models.safety import DialingSwitch, GateHistory, Heartbeat, Lease, OptOut
 from campaigns.models.tallies import (
     CampaignTally,
@@ -38,6 +39,7 @@ __all__ = [
     "Base",
     "CallEventRow",
     "CallerId",
+    "CallingRules",
     "Campaign",
     "CampaignCallerId",
     "CampaignLog",
@@ -63,6 +65,7 @@ __all__ = [
     "RemindedAppointment",
     "Response",
     "Row",
+    "RuleActivation",
     "SearchWord",
     "SignedInSession",
     "TallyDelta",

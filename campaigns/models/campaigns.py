@@ -45,6 +45,9 @@ class Campaign(Row):
     caller_id_id: Mapped[int] = mapped_column(ForeignKey("caller_ids.id"))
     flow_id: Mapped[int] = mapped_column(ForeignKey("flows.id"))
     rule_set: Mapped[str]
+    purpose: Mapped[str] = mapped_column(server_default=text("'informational'"))
+    voice: Mapped[str] = mapped_column(server_default=text("'recorded'"))
+    subject: Mapped[str | None]  # what it is about; None: the campaign and its copies
     windows: Mapped[dict[str, Any]]
     starts_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
@@ -85,6 +88,14 @@ class Campaign(Row):
         ),
         CheckConstraint("weight > 0 AND (max_cps IS NULL OR max_cps > 0)", name="pacing"),
         CheckConstraint("ring_timeout BETWEEN 1 AND 600", name="ring_timeout"),
+        CheckConstraint(
+            one_of(
+                "purpose",
+                *("reminder", "informational", "marketing", "debt", "survey", "emergency"),
+            ),
+            name="purpose",
+        ),
+        CheckConstraint(one_of("voice", "recorded", "ai", "live"), name="voice"),
         CheckConstraint(one_of("copied_how", "clone", "redial"), name="copied_how"),
         CheckConstraint(one_of("household", "wait", "merge"), name="household"),
         Index("ix_campaigns_family_id", "family_id"),

@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.base import Base, Row, one_of
@@ -95,12 +96,25 @@ class ImportRepair(Base):
 
 
 class ZoneKey(Base):
-    """A small number for a set of time zones, so that due rows can be read per open set."""
+    """A small number for a place, so that due rows can be read for the places that are open.
+
+    Keys from before there were places have no country; they open nothing.
+    """
 
     __tablename__ = "zone_keys"
 
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
-    zones: Mapped[list[str]] = mapped_column(unique=True)
+    country: Mapped[str | None]
+    subdivisions: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    zones: Mapped[list[str]]
+    line: Mapped[str] = mapped_column(server_default=text("'unknown'"))
+
+    __table_args__ = (
+        CheckConstraint(one_of("line", "wireless", "landline", "unknown"), name="line"),
+        UniqueConstraint(
+            *("country", "subdivisions", "zones", "line"), postgresql_nulls_not_distinct=True
+        ),
+    )
 
 
 class Recipient(Row):
@@ -115,6 +129,7 @@ class Recipient(Row):
     number_index: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     fields: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     zone: Mapped[str | None]
+    address: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     zone_key: Mapped[int | None] = mapped_column(Integer, ForeignKey("zone_keys.id"))
     status: Mapped[str] = mapped_column(server_default=text("'pending'"))
     reason: Mapped[str | None]  # why it waits, or why it ended

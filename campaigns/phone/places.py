@@ -1,6 +1,7 @@
 """Where a telephone number may be: its country, and every time zone its owner may live in."""
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 from phonenumbers import (
@@ -8,14 +9,74 @@ from phonenumbers import (
     REGION_CODE_FOR_NON_GEO_ENTITY,
     PhoneMetadata,
     PhoneNumber,
+    PhoneNumberType,
     length_of_geographical_area_code,
+    number_type,
     region_code_for_number,
 )
 from phonenumbers.tzdata import TIMEZONE_DATA
 
 from campaigns.errors import NotAPhoneNumber
+from campaigns.phone.area_codes import PROVINCES, PROVINCES_OF, STATES, STATES_OF
+
+WORLD = "001"  # what stands for a country where a number belongs to none
 
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
+# Numbers that say nothing about where somebody is, whatever digits they begin with.
+_NOWHERE = frozenset(
+    {
+        PhoneNumberType.TOLL_FREE,
+        PhoneNumberType.PREMIUM_RATE,
+        PhoneNumberType.SHARED_COST,
+        PhoneNumberType.PERSONAL_NUMBER,
+        PhoneNumberType.PAGER,
+        PhoneNumberType.UAN,
+        PhoneNumberType.VOICEMAIL,
+    }
+)
+_LINES = {PhoneNumberType.MOBILE: "wireless", PhoneNumberType.FIXED_LINE: "landline"}
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What a number alone says: country, states or provinces, zones, and the kind of its line.
+
+    `country` is None for a number of no country. Where a state cannot be told, all are named.
+    """
+
+    country: str | None
+    subdivisions: tuple[str, ...]
+    zones: tuple[str, ...]
+    line: str = "unknown"
+
+
+def home_of(e164: str) -> Home:
+    """Where a number's owner may be; nowhere for a text that is no number."""
+    code, national = _split(e164)
+    if not code:
+        return Home(None, (), ())
+    if code == "1":
+        return _home_in_north_america(
+            national[:3], nowhere=bool(_toll_free(code).fullmatch(national))
+        )
+    number = _parsed(code, national)
+    kind = number_type(number)
+    country = region_code_for_number(number) or COUNTRY_CODE_TO_REGION_CODE[int(code)][0]
+    zones = () if kind in _NOWHERE else possible_zones(e164)
+    return Home(None if country == WORLD else country, (), zones, _LINES.get(kind, "unknown"))
+
+
+@lru_cache(maxsize=2048)
+def _home_in_north_america(area_code: str, *, nowhere: bool) -> Home:
+    """A number there is fixed or mobile, and its area code says all there is to know."""
+    zones = () if nowhere else _zones_under("1" + area_code)
+    if area_code in STATES_OF:
+        return Home("US", STATES_OF[area_code], zones)
+    if area_code in PROVINCES_OF:
+        return Home("CA", PROVINCES_OF[area_code], zones)
+    number = _parsed("1", f"{area_code}5550123")
+    country = region_code_for_number(number) or "US"
+    return Home(country, {"US": STATES, "CA": PROVINCES}.get(country, ()), zones)
 
 
 def country_of(e164: str) -> str:

@@ -6,10 +6,11 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from campaigns import compliance
+from campaigns.compliance import PostalAddress
 from campaigns.db import database_now, transaction
 from campaigns.errors import InvalidInput
 from campaigns.proving.proof import Proof
-from campaigns.store import proofs
+from campaigns.store import proofs, rules
 from campaigns.store.proofs import DialledMinute
 
 
@@ -33,23 +34,26 @@ def _legal_hours(session: Session) -> Proof:
     )
     for minute in proofs.dialled_minutes(session):
         proof.rows += minute.calls
-        proof.blame(_not_legal(minute))
+        proof.blame(_not_legal(session, minute))
     return proof
 
 
-def _not_legal(one: DialledMinute) -> Iterator[str]:
+def _not_legal(session: Session, one: DialledMinute) -> Iterator[str]:
     told = f"attempt {one.an_attempt} and others of that minute, {one.calls} in all,"
     try:
-        rules = compliance.rule_set(one.rule_set)
-        windows = compliance.windows_for(one.rule_set, one.windows)
-        zones = compliance.zones_of(one.zone, one.number)
+        name, _, version = one.rule_version.partition("@")
+        book = rules.rulebook_of(session, int(version) if version.isdigit() else 0)
+        address = PostalAddress.from_json(one.address)
+        place = compliance.place_of(one.number, zone=one.zone, address=address)
+        hours = compliance.hours_for(book, one, place)
     except InvalidInput as error:
         yield f"{told} cannot be judged: {error}"
         return
-    if one.rule_version != f"{rules.code}@{rules.version}":
-        yield f"{told} kept the rules {one.rule_version}, which are not known any more"
-    elif not compliance.allowed(windows, zones, one.minute):
-        yield f"{told} called outside the hours at {one.minute} in {', '.join(zones) or 'no zone'}"
+    if one.rule_set != name:
+        yield f"{told} kept the rules {one.rule_version} and not the campaign's, {one.rule_set}"
+    elif not hours.allowed(one.minute):
+        where = ", ".join(place.zones) or "no zone"
+        yield f"{told} called outside the hours at {one.minute} in {where}"
 
 
 def _counters(session: Session) -> Proof:

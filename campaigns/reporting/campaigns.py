@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from campaigns import compliance
+from campaigns.compliance import Place, Rulebook
 from campaigns.errors import NotFound
 from campaigns.flows.model import Meaning
 from campaigns.lifecycle import LIVE, AttemptStatus, CampaignStatus, Disposition
@@ -28,7 +29,7 @@ from campaigns.reporting.values import (
 )
 from campaigns.reporting.waiting import Shut, next_window, not_running, shut_keys, waiting
 from campaigns.retries import RetryPolicy
-from campaigns.store import histories, recipients, reports
+from campaigns.store import histories, recipients, reports, rules
 from campaigns.store.health import System, read_system
 from campaigns.store.histories import CampaignRow
 from campaigns.store.reports import AnswerCount, AttemptGroup, Counted, WaitingZone
@@ -102,7 +103,9 @@ def _facts(
 ) -> Facts:
     ids = [row.id for row in rows]
     numbers = reports.counted(session, ids, tallies)
-    shut = shut_of(rows, numbers, recipients.zone_sets(session), now)
+    shut = shut_of(
+        rows, numbers, recipients.places_by_key(session), rules.current_rulebook(session), now
+    )
     return Facts(
         now=now,
         system=read_system(session, now),
@@ -116,11 +119,12 @@ def _facts(
 def shut_of(
     rows: Sequence[CampaignRow],
     numbers: Mapping[int, Counted],
-    sets: Mapping[int, Sequence[str]],
+    places: Mapping[int, Place],
+    book: Rulebook,
     now: datetime,
 ) -> dict[int, dict[int, Shut]]:
     """Per campaign, the zone keys of its people under which nobody may be called at `now`."""
-    return {row.id: shut_keys(row, numbers[row.id].zone_keys(), sets, now) for row in rows}
+    return {row.id: shut_keys(row, numbers[row.id].zone_keys(), places, book, now) for row in rows}
 
 
 def opening(shut: Mapping[int, Mapping[int, Shut]]) -> dict[int, dict[int, datetime | None]]:

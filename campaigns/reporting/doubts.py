@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from campaigns import compliance
+from campaigns.compliance import PostalAddress
 from campaigns.lifecycle import AttemptStatus, RecipientStatus
 from campaigns.reporting import words
 from campaigns.reporting.values import AttemptView, InDoubt
@@ -20,7 +21,11 @@ def in_doubt(session: Session, before: int | None, limit: int) -> list[InDoubt]:
 
 def _view(row: DoubtRow) -> InDoubt:
     one = row.attempt
-    zones = compliance.zones_of(row.recipient_zone, one.number)
+    zones = compliance.place_of(
+        one.number,
+        zone=row.recipient_zone,
+        address=PostalAddress.from_json(row.recipient_address),
+    ).zones
     local = words.local_time(one.claimed_at or one.slot_at, zones)
     return InDoubt(
         attempt=AttemptView.model_validate(one).model_copy(update={"local_time": local}),

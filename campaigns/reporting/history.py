@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from campaigns import compliance
 from campaigns.campaigning import campaign_by_id
+from campaigns.compliance import PostalAddress
 from campaigns.errors import InvalidInput, NotFound
 from campaigns.lifecycle import RecipientStatus
 from campaigns.reporting import words
@@ -27,7 +28,7 @@ def recipient_history(session: Session, recipient_id: int, now: datetime) -> Rec
     row = histories.find_recipient(session, recipient_id)
     if row is None:
         raise NotFound(f"There is no recipient {recipient_id}.")
-    zones = compliance.zones_of(row.zone, row.numbers[row.number_index])
+    zones = _zones_of(row, row.numbers[row.number_index])
     values = {name: getattr(row, name) for name in RecipientView.model_fields}
     return RecipientHistory(
         **values,
@@ -35,7 +36,7 @@ def recipient_history(session: Session, recipient_id: int, now: datetime) -> Rec
         zones=list(zones),
         sentence=_sentence(row, zones, now),
         next_attempt_local=words.local_time(row.next_attempt_at, zones),
-        attempts=_views(session, histories.attempts_of(session, recipient_id), row.zone),
+        attempts=_views(session, histories.attempts_of(session, recipient_id), row),
     )
 
 
@@ -45,7 +46,7 @@ def attempt_history(session: Session, attempt_id: int) -> AttemptView:
     if row is None:
         raise NotFound(f"There is no attempt {attempt_id}.")
     recipient = histories.find_recipient(session, row.recipient_id)
-    return _views(session, [row], recipient.zone if recipient else None)[0]
+    return _views(session, [row], recipient)[0]
 
 
 def list_recipients(
@@ -71,7 +72,9 @@ def read_log(
     return [LogEntry.model_validate(row) for row in rows]
 
 
-def _views(session: Session, rows: Sequence[AttemptRow], zone: str | None) -> list[AttemptView]:
+def _views(
+    session: Session, rows: Sequence[AttemptRow], person: RecipientRow | None
+) -> list[AttemptView]:
     ids = [row.id for row in rows]
     events = histories.events_of(session, ids)
     responses = histories.responses_of(session, ids)
@@ -79,7 +82,7 @@ def _views(session: Session, rows: Sequence[AttemptRow], zone: str | None) -> li
         AttemptView.model_validate(row).model_copy(
             update={
                 "local_time": words.local_time(
-                    row.claimed_at or row.slot_at, compliance.zones_of(zone, row.number)
+                    row.claimed_at or row.slot_at, _zones_of(person, row.number)
                 ),
                 "events": [EventView.model_validate(e) for e in events if e.attempt_id == row.id],
                 "responses": [
@@ -89,6 +92,14 @@ def _views(session: Session, rows: Sequence[AttemptRow], zone: str | None) -> li
         )
         for row in rows
     ]
+
+
+def _zones_of(person: RecipientRow | None, number: str) -> tuple[str, ...]:
+    """The zones in which somebody may hear one of their numbers ring."""
+    if person is None:
+        return compliance.place_of(number).zones
+    address = PostalAddress.from_json(person.address)
+    return compliance.place_of(number, zone=person.zone, address=address).zones
 
 
 def _sentence(row: RecipientRow, zones: Sequence[str], now: datetime) -> str:

@@ -32,7 +32,7 @@ from campaigns.reporting.values import (
     Pulse,
 )
 from campaigns.reporting.waiting import Shut
-from campaigns.store import reports, snapshots
+from campaigns.store import reports, rules, snapshots
 from campaigns.store.histories import LogRow
 from campaigns.store.snapshots import Snapshot
 
@@ -58,7 +58,7 @@ class Watch:
         found = snapshots.campaign_snapshot(connection, campaign_id, _TALLIES, closed, LINES)
         if not found.campaigns:
             raise NotFound(f"There is no campaign {campaign_id}.")
-        facts = self._facts(found)
+        facts = self._facts(connection, found)
         if facts is None:
             return self.campaign(connection, campaign_id, around)
         row, numbers = found.campaigns[0], facts.numbers[campaign_id]
@@ -77,7 +77,7 @@ class Watch:
         """The overview as it is now, by one statement."""
         closed = opening(self.shut)
         found = snapshots.overview_snapshot(connection, SHOWN, reports.COUNTS, closed)
-        facts = self._facts(found)
+        facts = self._facts(connection, found)
         if facts is None:
             return self.overview(connection, around)
         return OverviewLive(
@@ -86,7 +86,7 @@ class Watch:
             campaigns=[Pulse(**_pulse(tell_counts(row, facts, around))) for row in found.campaigns],
         )
 
-    def _facts(self, found: Snapshot) -> Facts | None:
+    def _facts(self, connection: Connection, found: Snapshot) -> Facts | None:
         """What was found; None when it must be asked again, knowing what is closed."""
         ids = [row.id for row in found.campaigns]
         numbers = reports.by_campaign(ids, found.tallies)
@@ -94,8 +94,12 @@ class Watch:
         # Windows open and close on the minute; between, only other people or other windows count.
         basis = (
             found.now.replace(second=0, microsecond=0),
+            found.rules,
             [
-                (row.id, row.rule_set, row.windows, numbers[row.id].zone_keys())
+                (
+                    *(row.id, row.rule_set, row.purpose, row.voice, row.windows),
+                    numbers[row.id].zone_keys(),
+                )
                 for row in found.campaigns
             ],
         )
@@ -104,7 +108,8 @@ class Watch:
             first = True
         if basis != self.basis:
             self.basis = basis
-            self.shut = shut_of(found.campaigns, numbers, found.zone_sets, found.now)
+            book = rules.current_rulebook(connection)
+            self.shut = shut_of(found.campaigns, numbers, found.places, book, found.now)
         if first:
             return None
         return Facts(

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from campaigns import compliance
+from campaigns.compliance import Place, Rulebook
 from campaigns.lifecycle import CampaignStatus
 from campaigns.reporting import words
 from campaigns.reporting.values import Waiting
@@ -32,15 +33,16 @@ class _Group(NamedTuple):
 def shut_keys(
     row: CampaignRow,
     keys: Iterable[int],
-    sets: Mapping[int, Sequence[str]],
+    places: Mapping[int, Place],
+    book: Rulebook,
     now: datetime,
 ) -> dict[int, Shut]:
     """Those zone keys of a campaign's people under which nobody may be called at `now`."""
-    both = compliance.windows_for(row.rule_set, row.windows)
+    hours = {key: compliance.hours_for(book, row, places[key]) for key in keys if key in places}
     return {
-        key: Shut(sets[key][0], compliance.next_allowed(both, sets[key], now))
-        for key in keys
-        if key in sets and not compliance.allowed(both, sets[key], now)
+        key: Shut(places[key].zones[0], one.next_allowed(now))
+        for key, one in hours.items()
+        if not one.allowed(now)
     }
 
 

@@ -20,6 +20,7 @@ class Conversation:
     opted_out: bool
     number: str
     zone: str | None
+    address: dict[str, Any] | None
     appointment_at: datetime | None
     fields: dict[str, Any]
     definition: dict[str, Any]
@@ -35,7 +36,7 @@ def conversation_of(session: Session, attempt_id: int) -> Conversation | None:
             SELECT a.status, a.account_id, k.provider, a.provider_call_id,
                    a.recall_requested_at IS NOT NULL,
                    opted_out(r.numbers, a.campaign_id, statement_timestamp()),
-                   a.number, r.zone, r.appointment_at, r.fields, f.definition,
+                   a.number, r.zone, r.address, r.appointment_at, r.fields, f.definition,
                    c.retry_policy,
                    EXISTS (SELECT 1 FROM attempts e
                        WHERE e.recipient_id = a.recipient_id AND e.id < a.id

@@ -22,6 +22,7 @@ class ClaimedCall:
     attempt_id: int
     number: str
     zone: str | None
+    address: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def calls_not_ringing(session: Session, campaign_id: int) -> list[ClaimedCall]:
     """A campaign's calls that could still be taken back unheard. Hold the gate first."""
     rows = session.execute(
         text("""
-            SELECT a.id, a.number, r.zone
+            SELECT a.id, a.number, r.zone, r.address
             FROM attempts a JOIN recipients r ON r.id = a.recipient_id
             WHERE a.campaign_id = :campaign AND a.status = 'dialing'
               AND a.recall_requested_at IS NULL
@@ -116,10 +117,11 @@ _COPY = """
         WHERE d.copied_from = :from AND d.copied_how = 'redial' AND d.id <> :to
           AND NOT (d.status = 'stopped' AND h.status = 'pending')
     )
-    INSERT INTO recipients (campaign_id, dedupe_key, numbers, number_index, fields, zone, zone_key,
-        status, reason, next_attempt_at, deadline_at, appointment_at)
+    INSERT INTO recipients (campaign_id, dedupe_key, numbers, number_index, fields, zone,
+        address, zone_key, status, reason, next_attempt_at, deadline_at, appointment_at)
     SELECT DISTINCT ON (r.numbers[1 + r.number_index], r.appointment_at)
-        :to, r.dedupe_key, r.numbers, r.number_index, r.fields, r.zone, r.zone_key,
+        :to, r.dedupe_key, r.numbers, r.number_index, r.fields, r.zone, r.address,
+        r.zone_key,
         CASE WHEN r.zone_key IS NULL THEN 'review' ELSE 'pending' END,
         CASE WHEN r.zone_key IS NULL THEN 'time zone unknown' END,
         CASE WHEN r.zone_key IS NOT NULL THEN greatest(:now, coalesce(

@@ -57,6 +57,9 @@ class RunningCampaign:
     rule_set: str
     windows: dict[str, Any]
     retry_policy: dict[str, Any]
+    purpose: str
+    voice: str
+    subject: str | None
 
 
 def renew_lease(session: Session, holder: str, term: int, seconds: float) -> bool:
@@ -198,7 +201,8 @@ def lock_running_campaigns(
     rows = session.execute(
         text("""
             SELECT c.id, c.account_id, c.local_presence, c.max_cps, c.next_free,
-                   c.weight, c.vtime, c.ramp, c.ramp_since, c.rule_set, c.windows, c.retry_policy
+                   c.weight, c.vtime, c.ramp, c.ramp_since, c.rule_set, c.windows,
+                   c.retry_policy, c.purpose, c.voice, c.subject
             FROM campaigns c
             JOIN accounts k ON k.id = c.account_id
             WHERE c.status = 'running' AND k.status = 'active'

@@ -16,6 +16,7 @@ class PersonRow:
     id: int
     numbers: list[str]
     zone: str | None
+    address: dict[str, Any] | None
     appointment_at: datetime | None
     fields: dict[str, Any]
 
@@ -25,7 +26,7 @@ class PersonRow:
         return self.numbers[0]
 
 
-_PERSON = "SELECT id, numbers, zone, appointment_at, fields FROM recipients"
+_PERSON = "SELECT id, numbers, zone, address, appointment_at, fields FROM recipients"
 
 
 def person_after(session: Session, campaign_id: int, recipient_id: int) -> PersonRow | None:

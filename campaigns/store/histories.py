@@ -37,6 +37,9 @@ class CampaignRow:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    purpose: str
+    voice: str
+    subject: str | None
     cap_cps: float  # calls per second under every limit: account, group, caller id, campaign
 
 
@@ -52,6 +55,7 @@ class RecipientRow:
     number_index: int
     fields: dict[str, Any]
     zone: str | None
+    address: dict[str, Any] | None
     next_attempt_at: datetime | None
     deadline_at: datetime | None
     appointment_at: datetime | None
@@ -149,6 +153,7 @@ CAMPAIGN_SQL = """
            k.live, n.number AS caller_id, c.rule_set, c.windows, c.starts_at, c.ends_at,
            c.max_cps, c.weight, c.ring_timeout, c.retry_policy, c.reminder, c.default_country,
            f.definition AS flow, c.created_at, c.started_at, c.finished_at,
+           c.purpose, c.voice, c.subject,
            least(k.cps, g.cps, n.cps, c.max_cps) AS cap_cps
     FROM campaigns c
     JOIN accounts k ON k.id = c.account_id

@@ -34,8 +34,11 @@ class DialledMinute:
     rule_version: str
     rule_set: str
     windows: dict[str, Any]
+    purpose: str
+    voice: str
     zone: str | None
-    number: str
+    address: dict[str, Any] | None
+    number: str  # one of those in the same area code, in North America
     minute: datetime
     calls: int
     an_attempt: int
@@ -311,12 +314,17 @@ def dialled_minutes(session: Session) -> Iterator[DialledMinute]:
     """Everything that was claimed, a minute of one place at a time: windows end on minutes."""
     rows = session.execute(
         text(f"""
-            SELECT a.rule_version, c.value ->> 'rule_set', c.value -> 'windows', r.zone,
-                   CASE WHEN r.zone IS NULL THEN a.number ELSE '' END,
+            SELECT a.rule_version, c.value ->> 'rule_set', c.value -> 'windows',
+                   coalesce(c.value ->> 'purpose', m.purpose),
+                   coalesce(c.value ->> 'voice', m.voice), r.zone, r.address,
+                   -- The area code says all that is asked of a North American number.
+                   CASE WHEN a.number LIKE '+1%' THEN left(a.number, 5) || '5550100'
+                       ELSE a.number END,
                    date_trunc('minute', a.claimed_at, 'UTC'), count(*), min(a.id)
-            FROM attempts a JOIN recipients r ON r.id = a.recipient_id {_AT_THE_CLAIM}
+            FROM attempts a JOIN recipients r ON r.id = a.recipient_id
+            JOIN campaigns m ON m.id = a.campaign_id {_AT_THE_CLAIM}
             WHERE a.claimed_at IS NOT NULL AND c.value IS NOT NULL
-            GROUP BY 1, 2, 3, 4, 5, 6
+            GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
         """).execution_options(stream_results=True)
     )
     for row in rows:

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from campaigns.compliance import Line, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,11 @@ class RecipientOutcomeRow:
     deadline_at: datetime | None
     cancels_in_row: int
     retry_policy: dict[str, object]
-    windows: dict[str, object]
+    windows: dict[str, Any]
     rule_set: str
+    purpose: str
+    voice: str
+    address: dict[str, object] | None
     time_scale: float
     backoff_until: datetime | None
     ends_at: datetime | None
@@ -191,8 +197,9 @@ def recipients_for_outcome(
     rows = session.execute(
         text("""
             SELECT r.id, r.campaign_id, r.status, r.numbers, r.number_index, r.zone, r.deadline_at,
-                   r.cancels_in_row, c.retry_policy, c.windows, c.rule_set, k.time_scale,
-                   k.backoff_until, c.ends_at,
+                   r.cancels_in_row, c.retry_policy, c.windows, c.rule_set, c.purpose,
+                   c.voice, r.address, k.time_scale, k.backoff_until,
+                   c.ends_at,
                    opted_out(r.numbers, r.campaign_id, :now)
             FROM recipients r
             JOIN campaigns c ON c.id = r.campaign_id
@@ -259,23 +266,44 @@ def expire_overdue_recipients(session: Session, now: datetime, limit: int = 5000
     return len(result.all())
 
 
-def zone_sets(session: Session) -> dict[int, tuple[str, ...]]:
-    """Every zone key with the set of zones it stands for."""
-    rows = session.execute(text("SELECT id, zones FROM zone_keys"))
-    return {row[0]: tuple(row[1]) for row in rows}
+PLACES_SQL = "SELECT id, country, subdivisions, zones, line FROM zone_keys"
 
 
-def zone_key_for(session: Session, zones: Sequence[str]) -> int:
-    """The key of a set of zones, made when it is new."""
-    wanted = {"zones": sorted(set(zones))}
+def places_by_key(session: Session) -> dict[int, Place]:
+    """Every zone key with the place it stands for."""
+    return {row[0]: place_of_row(*row[1:]) for row in session.execute(text(PLACES_SQL))}
+
+
+def place_of_row(
+    country: str | None, subdivisions: Sequence[str], zones: Sequence[str], line: str
+) -> Place:
+    """A place as its row has it."""
+    return Place(country, tuple(subdivisions), tuple(zones), Line(line))
+
+
+def zone_key_for(session: Session, place: Place) -> int:
+    """The key of a place, made when it is new."""
+    wanted = {
+        "country": place.country,
+        "subdivisions": sorted(place.subdivisions),
+        "zones": sorted(place.zones),
+        "line": place.line.value,
+    }
     found = session.execute(
-        text("SELECT id FROM zone_keys WHERE zones = CAST(:zones AS text[])"), wanted
+        text("""
+            SELECT id FROM zone_keys
+            WHERE country IS NOT DISTINCT FROM :country AND line = :line
+              AND subdivisions = CAST(:subdivisions AS text[]) AND zones = CAST(:zones AS text[])
+        """),
+        wanted,
     ).scalar_one_or_none()
     if found is None:
         found = session.execute(
             text("""
-                INSERT INTO zone_keys (zones) VALUES (CAST(:zones AS text[]))
-                ON CONFLICT (zones) DO UPDATE SET zones = EXCLUDED.zones RETURNING id
+                INSERT INTO zone_keys (country, subdivisions, zones, line)
+                VALUES (:country, CAST(:subdivisions AS text[]), CAST(:zones AS text[]), :line)
+                ON CONFLICT (country, subdivisions, zones, line)
+                DO UPDATE SET line = EXCLUDED.line RETURNING id
             """),
             wanted,
         ).scalar_one()

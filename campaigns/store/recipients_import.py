@@ -10,6 +10,8 @@ import psycopg
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from campaigns.compliance import PostalAddress
+
 # Made once: `json.dumps` makes an encoder for every row.
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -22,6 +24,7 @@ class StagedRecipient(NamedTuple):
     numbers: str
     fields: str
     zone: str | None
+    address: str | None
     zone_key: int | None
     status: str
     reason: str | None
@@ -40,6 +43,7 @@ class StagedPerson:
     numbers: list[str]
     fields: dict[str, str]
     zone: str | None
+    address: dict[str, str] | None
     zone_key: int | None
     status: str
     reason: str | None
@@ -85,14 +89,21 @@ def object_of_fields(fields: dict[str, str]) -> str:
     return _encode(fields)
 
 
+def object_of_address(address: PostalAddress | None) -> str | None:
+    """An address as JSON; None when nothing is known of it."""
+    parts = address.as_json() if address is not None else None
+    return _encode(parts) if parts else None
+
+
 def create_staging_table(session: Session) -> None:
     """A table of this transaction alone, gone at its end. Keys compare by bytes, which is fast."""
     session.execute(
         text("""
             CREATE TEMP TABLE staged_recipients (
                 line bigint, dedupe_key text COLLATE "C", numbers text[], fields jsonb, zone text,
-                zone_key integer, status text, reason text, next_attempt_at timestamptz,
-                deadline_at timestamptz, appointment_at timestamptz, row text
+                address jsonb, zone_key integer, status text, reason text,
+                next_attempt_at timestamptz, deadline_at timestamptz, appointment_at timestamptz,
+                row text
             ) ON COMMIT DROP
         """)
     )
@@ -152,10 +163,10 @@ def store_staged_recipients(session: Session, import_id: int, campaign_id: int) 
                 FROM staged_recipients s
             ), stored AS (
                 INSERT INTO recipients (
-                    campaign_id, import_id, dedupe_key, numbers, fields, zone, zone_key, status,
-                    reason, next_attempt_at, deadline_at, appointment_at
+                    campaign_id, import_id, dedupe_key, numbers, fields, zone, address, zone_key,
+                    status, reason, next_attempt_at, deadline_at, appointment_at
                 )
-                SELECT :campaign, :import, dedupe_key, numbers, fields, zone, zone_key,
+                SELECT :campaign, :import, dedupe_key, numbers, fields, zone, address, zone_key,
                     CASE WHEN opted_out THEN 'blocked' ELSE status END,
                     CASE WHEN opted_out THEN 'opted out' ELSE reason END,
                     CASE WHEN opted_out THEN NULL ELSE next_attempt_at END,
@@ -192,17 +203,18 @@ def store_persons(
                 SELECT p.*, ARRAY(SELECT jsonb_array_elements_text(p.numbers)) AS called
                 FROM jsonb_to_recordset(CAST(:persons AS jsonb)) AS p (
                     place integer, dedupe_key text, numbers jsonb, fields jsonb, zone text,
-                    zone_key integer, status text, reason text, next_attempt_at timestamptz,
-                    deadline_at timestamptz, appointment_at timestamptz
+                    address jsonb, zone_key integer, status text, reason text,
+                    next_attempt_at timestamptz, deadline_at timestamptz,
+                    appointment_at timestamptz
                 )
             ), marked AS (
                 SELECT *, opted_out(called, :campaign, :now) AS opted_out FROM staged
             )
             INSERT INTO recipients (
-                campaign_id, dedupe_key, numbers, fields, zone, zone_key, status, reason,
-                next_attempt_at, deadline_at, appointment_at
+                campaign_id, dedupe_key, numbers, fields, zone, address, zone_key, status,
+                reason, next_attempt_at, deadline_at, appointment_at
             )
-            SELECT :campaign, dedupe_key, called, fields, zone, zone_key,
+            SELECT :campaign, dedupe_key, called, fields, zone, nullif(address, 'null'), zone_key,
                 CASE WHEN opted_out THEN 'blocked' ELSE status END,
                 CASE WHEN opted_out THEN 'opted out' ELSE reason END,
                 CASE WHEN opted_out THEN NULL ELSE next_attempt_at END,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -51,6 +52,7 @@ class DoubtRow:
     recipient_status: str
     recipient_reason: str | None
     recipient_zone: str | None
+    recipient_address: dict[str, Any] | None
     next_attempt_at: datetime | None
     name: str | None
     live: bool
@@ -144,7 +146,8 @@ def attempts_in_doubt(session: Session, before: int | None, limit: int) -> list[
     """Attempts of which nobody can say whether there is a call, or how it ended; newest first."""
     rows = session.execute(
         text(f"""
-            SELECT {_ATTEMPT_COLUMNS}, c.name, r.status, r.reason, r.zone, r.next_attempt_at,
+            SELECT {_ATTEMPT_COLUMNS}, c.name, r.status, r.reason, r.zone, r.address,
+                   r.next_attempt_at,
                    r.fields->>'name', k.live, k.time_scale, a.looked_up_at
             FROM (
                 SELECT * FROM attempts WHERE ({IN_DOUBT_SQL}) AND id < :before

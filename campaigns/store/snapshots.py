@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, text
 
+from campaigns.compliance import Place
 from campaigns.store.health import SYSTEM_SQL, System, system_of
 from campaigns.store.histories import (
     CAMPAIGN_SQL,
@@ -16,6 +17,7 @@ from campaigns.store.histories import (
     LogRow,
     shown_values,
 )
+from campaigns.store.recipients import PLACES_SQL, place_of_row
 from campaigns.store.reports import (
     LAST_MINUTE_SQL,
     WAITING_SQL,
@@ -23,6 +25,7 @@ from campaigns.store.reports import (
     WaitingZone,
     waiting_values,
 )
+from campaigns.store.rules import VERSION_SQL
 from campaigns.store.tallies import TALLIES_SQL, Tally
 
 
@@ -35,7 +38,8 @@ class Snapshot:
     tallies: list[Tally]
     waiting: list[WaitingZone]
     last_minute: dict[int, int]
-    zone_sets: dict[int, tuple[str, ...]]
+    places: dict[int, Place]
+    rules: int | None  # the version in force
     log: list[LogRow]
     system: System
 
@@ -60,8 +64,8 @@ def _snapshot(campaigns: str, log: str) -> str:
             chosen AS (SELECT coalesce(array_agg(id), '{{}}') AS ids FROM shown)
         SELECT statement_timestamp(),
             {_array("SELECT * FROM shown")}, {_array(TALLIES_SQL)}, {_array(WAITING_SQL)},
-            {_array(LAST_MINUTE_SQL)}, {_array("SELECT id, zones FROM zone_keys")},
-            {_array(log)}, ({SYSTEM_SQL})
+            {_array(LAST_MINUTE_SQL)}, {_array(PLACES_SQL)},
+            {_array(log)}, ({SYSTEM_SQL}), ({VERSION_SQL})
     """
     return statement.replace(_IDS, _CHOSEN).replace(_NOW, "statement_timestamp()")
 
@@ -99,14 +103,15 @@ def _read(
     given = waiting_values([], None, closed) | dict(values)
     del given["ids"], given["now"]
     row = connection.execute(text(statement), {**given, "tallies": list(tallies)}).one()
-    now, campaigns, counted, waiting, minute, zones, log, system = row
+    now, campaigns, counted, waiting, minute, places, log, system, rules = row
     return Snapshot(
         now=now,
         campaigns=_CAMPAIGNS.validate_python(campaigns),
         tallies=_TALLIES.validate_python(counted),
         waiting=_WAITING.validate_python(waiting),
         last_minute={one["campaign_id"]: one["calls"] for one in minute},
-        zone_sets={one["id"]: tuple(one["zones"]) for one in zones},
+        places={one.pop("id"): place_of_row(**one) for one in places},
         log=_LOG.validate_python(log),
         system=system_of(system),
+        rules=rules,
     )

@@ -1,12 +1,26 @@
 """Which zone keys are open now: remembered only for as long as it is true."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from campaigns.compliance import LOOKS_AHEAD, WeeklyWindows
+from campaigns.compliance import LOOKS_AHEAD, Hours, Place, Rulebook, WeeklyWindows
 from campaigns.dispatcher import OpenHours
 
-ZONES = {1: ("America/New_York",), 2: ("America/New_York", "America/Los_Angeles")}
+PLACES = {
+    1: Place("US", ("NY",), ("America/New_York",)),
+    2: Place("US", ("NY",), ("America/Los_Angeles", "America/New_York")),
+}
+BOOK = Rulebook(version=1, rules=())
 HALVES = {"mon": [["09:00", "10:00"]]}
+
+
+@dataclass(frozen=True)
+class Campaign:
+    windows: dict[str, Any]
+    rule_set: str = field(default="practice")
+    purpose: str = field(default="informational")
+    voice: str = field(default="recorded")
 
 
 def at(day: int, hour: int, minute: int = 0) -> datetime:
@@ -14,8 +28,8 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
 
 
 def opened(hours: OpenHours, windows: object, now: datetime) -> dict[int, datetime]:
-    hours.refresh(ZONES, now)
-    return hours.open_keys("practice", WeeklyWindows.parse(windows).serialise())
+    hours.refresh(PLACES, BOOK, now)
+    return hours.open_keys(Campaign(WeeklyWindows.parse(windows).serialise()))
 
 
 def test_a_holiday_in_any_zone_of_a_key_closes_it():
@@ -39,10 +53,8 @@ def test_what_never_opens_in_sight_is_asked_again_later(monkeypatch):
     # Monday at nine in New York is six in Los Angeles: never both.
     assert set(opened(hours, HALVES, at(7, 14, 30))) == {1}
     asked = []
-    monkeypatch.setattr(
-        "campaigns.compliance.next_allowed", lambda _windows, zones, _at: asked.append(zones)
-    )
+    monkeypatch.setattr(Hours, "next_allowed", lambda self, _at: asked.append(self.zones))
     opened(hours, HALVES, at(7, 15, 30))
-    assert asked == [ZONES[1]]  # the other's answer is still good
+    assert asked == [PLACES[1].zones]  # the other's answer is still good
     opened(hours, HALVES, at(7, 15, 30) + LOOKS_AHEAD + timedelta(days=1))
-    assert asked[1:] == [ZONES[1], ZONES[2]]
+    assert asked[1:] == [PLACES[1].zones, PLACES[2].zones]

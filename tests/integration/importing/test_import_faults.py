@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
+from campaigns.compliance import Place
 from campaigns.db import transaction
 from campaigns.importing import Summary, loading, run
 from campaigns.importing.loading import BATCH
@@ -215,7 +216,7 @@ def test_an_import_does_not_hold_up_a_running_campaign(
             other.execute(text("UPDATE campaigns SET vtime = 1, status = 'paused'"))
             other.execute(text("SELECT id FROM campaigns FOR NO KEY UPDATE"))
             other.execute(text("UPDATE accounts SET next_free = now()"))
-            recipients.zone_key_for(other, ["America/New_York"])
+            recipients.zone_key_for(other, Place("US", ("NY",), ("America/New_York",)))
             assert other.execute(text("SELECT count(*) FROM recipients")).scalar_one() == 0
         return stored
 

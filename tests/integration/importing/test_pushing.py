@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from campaigns.compliance import place_of
 from campaigns.db import database_now, transaction
 from campaigns.errors import InvalidInput, NotAllowed, NotFound
 from campaigns.importing import PushedRecipient, push_recipients
@@ -52,7 +53,7 @@ def test_whoever_is_pushed_is_found_by_the_tick(engine, make_campaign, push):
     campaign = make_campaign(status="running")
     push(campaign, ANA)
     with transaction(engine) as session:
-        key = recipients.zone_key_for(session, ("America/New_York",))
+        key = recipients.zone_key_for(session, place_of("+12025550101"))
         due = recipients.due_recipients(session, campaign, [key], NOW, retry=False, limit=10)
     assert [one.numbers for one in due] == [["+12025550101"]]
 

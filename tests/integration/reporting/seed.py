@@ -7,6 +7,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from campaigns.campaigning import NewCampaign, create_campaign
+from campaigns.compliance import Place
 from campaigns.db import transaction
 from campaigns.flows.builtin import announcement_flow, reminder_flow
 from campaigns.models import Attempt, Recipient, Response
@@ -56,7 +57,9 @@ def make_recipient(session: Session, campaign_id: int, n: int, **over: Any) -> i
         "numbers": [f"+1212555{100 + n:04d}"],
         "dedupe_key": str(n),
         "fields": {"name": f"Person {n}"},
-        "zone_key": recipients.zone_key_for(session, zones) if zones else None,
+        "zone_key": recipients.zone_key_for(session, Place("US", ("NY",), zones))
+        if zones
+        else None,
         "next_attempt_at": NOW if status == "pending" else None,
     }
     row = Recipient(campaign_id=campaign_id, **{**values, "status": status, **over})

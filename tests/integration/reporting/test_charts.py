@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from campaigns import reporting
+from campaigns.compliance import Place
 from campaigns.db import transaction
 from campaigns.errors import InvalidInput
 from campaigns.reporting import Surroundings
@@ -110,7 +111,7 @@ def test_the_heat_map_is_on_the_wall_clock_of_the_zone_that_is_asked_for(session
 
 
 def many(session: Session, campaign_id: int, count: int, first, step: float) -> None:
-    key = recipients.zone_key_for(session, NEW_YORK)
+    key = recipients.zone_key_for(session, Place("US", ("NY",), NEW_YORK))
     session.execute(
         text("""
             INSERT INTO recipients (campaign_id, dedupe_key, numbers, zone_key, next_attempt_at)

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from campaigns import migrations, tallying
+from campaigns.compliance import Place
 from campaigns.db import database_now, transaction
 from campaigns.lifecycle import Disposition
 from campaigns.store import recipients, tallies
@@ -51,7 +52,7 @@ def campaign_id(engine: Engine) -> int:
 
 
 def insert_many(session: Session, campaign_id: int, count: int, first: int = 0) -> None:
-    key = recipients.zone_key_for(session, NEW_YORK)
+    key = recipients.zone_key_for(session, Place("US", ("NY",), NEW_YORK))
     session.execute(
         text("""
             INSERT INTO recipients (campaign_id, dedupe_key, numbers, fields, zone_key,

@@ -92,7 +92,7 @@ def test_real_calls_start_only_when_their_number_was_typed(engine, tmp_path):
         now = database_now(session)
         session.execute(
             text("""
-                INSERT INTO zone_keys (zones) VALUES ('{UTC}');
+                INSERT INTO zone_keys (country, zones) VALUES ('US', '{UTC}');
             """)
         )
         session.execute(

@@ -1,14 +1,23 @@
 """How long the first round of calls takes, with the hours in which nobody may be called."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-from campaigns.compliance import WeeklyWindows
+from campaigns.compliance import Era, Hours, WeeklyWindows
 from campaigns.drafting.estimating import Estimate, ZoneGroup, estimate, next_openings
 
 MONDAY_NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OFFICE = (WeeklyWindows.parse("mon-fri 09:00-17:00"),)
 ALWAYS = (WeeklyWindows.parse("always"),)
 LONDON, NEW_YORK = ("Europe/London",), ("America/New_York",)
+
+
+def group_of(
+    zones: tuple[str, ...],
+    people: int,
+    windows: tuple[WeeklyWindows, ...],
+    due: datetime = MONDAY_NOON,
+) -> ZoneGroup:
+    return ZoneGroup(Hours(zones, (Era(date.min, windows),)), people, due)
 
 
 def round_of(
@@ -19,8 +28,8 @@ def round_of(
     cps: float = 1.0,
     lines: int = 1000,
 ) -> Estimate:
-    groups = [ZoneGroup(LONDON, people, start)]
-    return estimate(groups, windows, start=start, cps=cps, max_concurrent=lines)
+    groups = [group_of(LONDON, people, windows, start)]
+    return estimate(groups, start=start, cps=cps, max_concurrent=lines)
 
 
 def test_people_by_pace_is_the_time_it_takes():
@@ -48,10 +57,10 @@ def test_a_weekend_is_waited_for():
 
 def test_nobody_is_reached_before_their_own_hours_begin():
     groups = [
-        ZoneGroup(LONDON, 10, MONDAY_NOON),
-        ZoneGroup(NEW_YORK, 10, MONDAY_NOON),
+        group_of(LONDON, 10, OFFICE),
+        group_of(NEW_YORK, 10, OFFICE),
     ]
-    found = estimate(groups, OFFICE, start=MONDAY_NOON, cps=10, max_concurrent=1000)
+    found = estimate(groups, start=MONDAY_NOON, cps=10, max_concurrent=1000)
     assert found.first_at == MONDAY_NOON
     assert found.last_at is not None
     assert found.last_at > datetime(2026, 11, 23, 14, tzinfo=UTC)  # nine in New York
@@ -68,7 +77,7 @@ def test_more_than_three_months_is_not_told_as_a_date():
 
 
 def test_the_largest_groups_are_told_first():
-    groups = [ZoneGroup(LONDON, 3, MONDAY_NOON), ZoneGroup(NEW_YORK, 5, MONDAY_NOON)]
-    [first, second] = next_openings(groups, OFFICE, MONDAY_NOON, 5)
+    groups = [group_of(LONDON, 3, OFFICE), group_of(NEW_YORK, 5, OFFICE)]
+    [first, second] = next_openings(groups, MONDAY_NOON, 5)
     assert (first.zones, first.opens) == (NEW_YORK, datetime(2026, 11, 23, 14, tzinfo=UTC))
     assert (second.opens, second.closes) == (MONDAY_NOON, datetime(2026, 11, 23, 17, tzinfo=UTC))

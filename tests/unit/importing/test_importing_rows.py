@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import country_code_for_region
 
+from campaigns.compliance import Place
 from campaigns.importing.mapping import ImportOptions, Samples, map_columns
 from campaigns.importing.rows import Accepted, Rejected, RowReader
 from campaigns.lifecycle import RecipientStatus
@@ -47,7 +48,8 @@ def test_a_row_becomes_a_recipient_due_now():
             "name": "Ana",
         },
         zone=None,
-        zones=("America/New_York",),
+        address=None,
+        place=Place("US", ("DC",), ("America/New_York",)),
         status=RecipientStatus.PENDING,
         reason=None,
         due_at=NOW,
@@ -102,8 +104,9 @@ def test_live_accounts_refuse_numbers_reserved_for_fiction():
 
 def test_a_given_zone_wins_and_an_unknown_one_rejects():
     given_zone = read("phone|time zone", f"{NEW_YORK}|america/los angeles")
-    assert (given_zone.zone, given_zone.zones) == ("America/Los_Angeles", ("America/Los_Angeles",))
-    assert read("phone|time zone", f"{NEW_YORK}|").zones == ("America/New_York",)
+    assert given_zone.zone == "America/Los_Angeles"
+    assert given_zone.place.zones == ("America/Los_Angeles",)
+    assert read("phone|time zone", f"{NEW_YORK}|").place.zones == ("America/New_York",)
     assert read("phone|time zone", f"{NEW_YORK}|EST").reason == "unknown_time_zone"
 
 
@@ -142,7 +145,7 @@ def test_an_appointment_is_never_planned_in_a_guessed_zone():
     assert certain.appointment_at == datetime(2026, 11, 24, 20, 30, tzinfo=UTC)
     with_zone = read("phone|appointment", row, appointment_zone="America/Denver", **ask)
     assert with_zone.appointment_at == datetime(2026, 11, 24, 22, 30, tzinfo=UTC)
-    assert with_zone.zones == ("America/Chicago", "America/New_York")
+    assert with_zone.place.zones == ("America/Chicago", "America/New_York")
     assert with_zone.fields["appointment_zone"] == "America/Denver"
     nowhere = "+12005550100|2026-11-24 15:30"
     assert read("phone|appointment", nowhere, **ask).reason == "bad_appointment"

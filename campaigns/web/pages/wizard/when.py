@@ -15,7 +15,7 @@ from campaigns.drafting import edit_draft, settings_of
 from campaigns.drafting.estimating import next_openings
 from campaigns.drafting.hours_in_words import whole_sentence
 from campaigns.drafting.lengths import length_text, seconds_of
-from campaigns.drafting.review import zone_groups
+from campaigns.drafting.review import rules_of_most, zone_groups
 from campaigns.errors import InvalidInput, NotAllowed
 from campaigns.models import Campaign
 from campaigns.web.api.shapes import BoundedRoute
@@ -216,15 +216,15 @@ def _said(
             "anybody": False,
             "more": 0,
         }
-    rules = compliance.rule_set(campaign.rule_set)
-    groups = zone_groups(session, campaign, start)
-    stretches = next_openings(groups, (rules.windows, windows), start, OPENINGS_SHOWN)
-    always = str(rules.windows) == "always"
+    groups = zone_groups(session, campaign, start, windows)
+    stretches = next_openings(groups, start, OPENINGS_SHOWN)
+    ruled = rules_of_most(session, campaign, start)
+    always = str(ruled) == "always"
     return {
         "sentence": whole_sentence(windows),
-        "picture": picture(windows, rules.windows),
+        "picture": picture(windows, ruled),
         "openings": stretches,
-        "rules": "" if always else whole_sentence(rules.windows),
+        "rules": "" if always else whole_sentence(ruled),
         "anybody": bool(groups),
         "more": max(0, len(groups) - OPENINGS_SHOWN),
     }

@@ -1,0 +1,296 @@
+"""Every calling rule of one version, and which of them bind a call. Pure.
+
+All rules that select a call bind it together: windows intersect, caps add up, duties unite. So
+another rule can only narrow what may be called.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+
+from campaigns.compliance.calendars import closed_on_holidays
+from campaigns.compliance.hours import Era, Hours
+from campaigns.compliance.place import Place
+from campaigns.compliance.rule import ANYWHERE, OF_THE_PLACE, Aspect, Rule
+from campaigns.compliance.terms import Cap, ConsentNeed, Duties, Purpose, Voice
+from campaigns.compliance.windows import WeeklyWindows
+from campaigns.compliance.zones import zone_named
+from campaigns.errors import InvalidInput
+
+PRACTICE, HOUSE, LAW = "practice", "house", "law"
+RULE_SETS = (HOUSE, LAW, PRACTICE)
+_ALWAYS = WeeklyWindows.parse("always")
+_DAY_SECONDS, _HOUR_SECONDS = 86400.0, 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What binds calls to one place, for one purpose and voice, at one instant.
+
+    `close_early` is how many seconds before its end a window gives no slot any more; `version` is
+    what attempts record.
+    """
+
+    codes: tuple[str, ...]
+    windows: tuple[WeeklyWindows, ...]
+    caps: tuple[Cap, ...]
+    min_gap: float
+    duties: Duties
+    close_early: float
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """What holds for the simulator's accounts: everything is allowed, in quick succession."""
+
+    windows: WeeklyWindows = _ALWAYS
+    min_gap: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """The rules that bind, each with the aspects in which it does."""
+
+    rules: tuple[tuple[Rule, frozenset[Aspect]], ...]
+
+    def on(self, aspect: Aspect) -> tuple[Rule, ...]:
+        return tuple(rule for rule, aspects in self.rules if aspect in aspects)
+
+
+@dataclass(frozen=True, eq=False)
+class Rulebook:
+    """Every rule of one version. `groups` are countries that share rules, such as the EU;
+    `territories` have a country code of their own and are bound by another country's rules."""
+
+    version: int
+    rules: tuple[Rule, ...]
+    practice: Practice = field(default_factory=Practice)
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    territories: Mapping[str, str] = field(default_factory=dict)
+
+    def applied(
+        self,
+        rule_set: str,
+        place: Place,
+        purpose: Purpose | None,
+        voice: Voice | None,
+        at: datetime,
+    ) -> Applied:
+        """What binds a call at `at`, united over the local dates of the place's zones.
+
+        A purpose or voice of None is not known: the rules for every ordinary one bind. Raises
+        `InvalidInput` for a rule set that does not exist.
+        """
+        days = sorted({at.astimezone(zone_named(zone)).date() for zone in place.zones})
+        return _applied(self, check_rule_set(rule_set), place, purpose, voice, tuple(days))
+
+    def hours(
+        self,
+        rule_set: str,
+        place: Place,
+        purpose: Purpose | None,
+        voice: Voice | None,
+        windows: WeeklyWindows | None = None,
+    ) -> Hours:
+        """When a place may be called: by the rules of each local date, and within `windows`.
+
+        Never, when too little is known of the place.
+        """
+        eras, early = _eras(self, check_rule_set(rule_set), place, purpose, voice)
+        if windows is not None:
+            eras = tuple(Era(era.since, (*era.windows, windows)) for era in eras)
+        return Hours(place.zones if place.known else (), eras, early)
+
+    def min_ring_seconds(self, rule_set: str, purpose: Purpose, voice: Voice) -> int:
+        """The longest that any rule for such calls lets it ring at least, wherever they go to."""
+        if check_rule_set(rule_set) == PRACTICE:
+            return 0
+        return max(
+            (
+                rule.min_ring_seconds or 0
+                for rule in self.rules
+                if purpose in rule.purposes and voice in rule.voices
+            ),
+            default=0,
+        )
+
+    def country_of(self, place: Place) -> str | None:
+        """Whose rules bind a place."""
+        return self.territories.get(place.country or "", place.country)
+
+
+def check_rule_set(name: str) -> str:
+    """The name of a rule set; raises `InvalidInput` naming those there are."""
+    if name not in RULE_SETS:
+        raise InvalidInput(f"There is no rule set “{name[:40]}”. Known: {', '.join(RULE_SETS)}.")
+    return name
+
+
+@lru_cache(maxsize=4096)
+def _applied(
+    book: Rulebook,
+    rule_set: str,
+    place: Place,
+    purpose: Purpose | None,
+    voice: Voice | None,
+    days: tuple[date, ...],
+) -> Applied:
+    version = f"{rule_set}@{book.version}"
+    if rule_set == PRACTICE:
+        only = book.practice
+        return Applied((PRACTICE,), (only.windows,), (), only.min_gap, Duties(), 0.0, version)
+    bounds = [_bound(book, rule_set, place, purpose, voice, day) for day in days]
+    found = {rule.code: (rule, aspects) for bound in bounds for rule, aspects in bound.rules}
+    united = _Bound(tuple(found.values()))
+    windows = {one: None for bound in bounds for one in _windows_of(book, bound, place)}
+    return Applied(
+        codes=tuple(sorted(found)),
+        windows=tuple(windows),
+        caps=_smallest(cap for rule in united.on(Aspect.CAPS) for cap in rule.limits()),
+        min_gap=max((_gap(rule) for rule in united.on(Aspect.GAP)), default=0.0),
+        duties=_duties(united),
+        close_early=max((_early(rule) for rule in united.on(Aspect.CLOSING)), default=0.0),
+        version=version,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _eras(
+    book: Rulebook, rule_set: str, place: Place, purpose: Purpose | None, voice: Voice | None
+) -> tuple[tuple[Era, ...], float]:
+    """The windows of each stretch of dates in which the same rules hold, and the close-early."""
+    if rule_set == PRACTICE:
+        return (Era(date.min, (book.practice.windows,)),), 0.0
+    found: list[Era] = []
+    early = 0.0
+    for day in _first_days(book.rules):
+        bound = _bound(book, rule_set, place, purpose, voice, day)
+        windows = _windows_of(book, bound, place)
+        early = max([early, *(_early(rule) for rule in bound.on(Aspect.CLOSING))])
+        if not found or found[-1].windows != windows:
+            found.append(Era(day, windows))
+    return tuple(found), early
+
+
+def _first_days(rules: Sequence[Rule]) -> list[date]:
+    """Every day on which other rules may hold than on the day before."""
+    begin = {rule.effective_from for rule in rules if rule.effective_from is not None}
+    after = {
+        rule.effective_to + timedelta(days=1) for rule in rules if rule.effective_to is not None
+    }
+    return sorted({date.min} | begin | after)
+
+
+def _bound(
+    book: Rulebook,
+    rule_set: str,
+    place: Place,
+    purpose: Purpose | None,
+    voice: Voice | None,
+    day: date,
+) -> _Bound:
+    """The rules that bind on one day. The law set leaves out a house rule where law speaks."""
+    chosen = [
+        rule
+        for rule in book.rules
+        if rule.holds_on(day)
+        and rule.speaks_of(purpose, voice, place.line)
+        and _reaches(book, rule, place)
+    ]
+    kept = [(rule, _aspects_of(rule, rule_set, chosen)) for rule in chosen]
+    bound = [(rule, aspects) for rule, aspects in kept if aspects]
+    asked = any(
+        rule.consent is not None and rule.consent.strength > 0
+        for rule, aspects in bound
+        if Aspect.CONSENT in aspects and not rule.only_without_consent
+    )
+    return _Bound(
+        tuple(
+            (rule, aspects) for rule, aspects in bound if not (asked and rule.only_without_consent)
+        )
+    )
+
+
+def _reaches(book: Rulebook, rule: Rule, place: Place) -> bool:
+    country = book.country_of(place)
+    if rule.jurisdiction == ANYWHERE:
+        return True
+    if country is None:
+        return False
+    here = rule.jurisdiction in (place.country, country) or country in book.groups.get(
+        rule.jurisdiction, ()
+    )
+    return here and (rule.subdivision is None or rule.subdivision in place.subdivisions)
+
+
+def _aspects_of(rule: Rule, rule_set: str, chosen: Sequence[Rule]) -> frozenset[Aspect]:
+    """In what a rule binds: all of it, but that a house rule only fills the silence of the law.
+
+    One about a country or state fills what the law of that very country or state leaves open;
+    one for anywhere fills what nobody else speaks of.
+    """
+    if rule_set == HOUSE or not rule.house:
+        return rule.aspects
+    if rule.jurisdiction == ANYWHERE:
+        others = [one for one in chosen if one.jurisdiction != ANYWHERE]
+        own = rule.aspects - {Aspect.CLOSING}
+    else:
+        same = (rule.jurisdiction, rule.subdivision)
+        others = [
+            one for one in chosen if not one.house and (one.jurisdiction, one.subdivision) == same
+        ]
+        own = rule.aspects
+    return own - {aspect for one in others for aspect in one.aspects}
+
+
+def _windows_of(book: Rulebook, bound: _Bound, place: Place) -> tuple[WeeklyWindows, ...]:
+    found: dict[WeeklyWindows, None] = {}
+    for rule in bound.on(Aspect.HOURS):
+        if rule.windows is None:
+            continue
+        if rule.holidays == OF_THE_PLACE:
+            countries = (place.country, book.country_of(place))
+            each = closed_on_holidays(rule.windows, countries, place.subdivisions)
+        elif rule.holidays is not None:
+            each = (rule.windows.with_holidays(rule.holidays),)
+        else:
+            each = (rule.windows,)
+        found.update(dict.fromkeys(each))
+    return tuple(found)
+
+
+def _smallest(caps: Iterable[Cap]) -> tuple[Cap, ...]:
+    """Of the caps over the same span and scope, the smallest."""
+    kept: dict[tuple[object, float], Cap] = {}
+    for cap in caps:
+        key = (cap.scope, cap.seconds)
+        if key not in kept or cap.n < kept[key].n:
+            kept[key] = cap
+    return tuple(sorted(kept.values(), key=lambda cap: (cap.seconds, cap.scope, cap.n)))
+
+
+def _duties(bound: _Bound) -> Duties:
+    consents = [rule for rule in bound.on(Aspect.CONSENT) if rule.consent is not None]
+    needs = [rule.consent or ConsentNeed.NONE for rule in consents]
+    ages = [rule.consent_max_age_days for rule in consents if rule.consent_max_age_days]
+    return Duties(
+        consent=max(needs, key=lambda need: need.strength, default=ConsentNeed.NONE),
+        consent_max_age=min(ages) * _DAY_SECONDS if ages else None,
+        min_ring_seconds=max(_rings(bound), default=0),
+        must_identify=bool(bound.on(Aspect.IDENTIFY)),
+        must_offer_opt_out=bool(bound.on(Aspect.OPT_OUT)),
+    )
+
+
+def _rings(bound: _Bound) -> Iterator[int]:
+    return (rule.min_ring_seconds or 0 for rule in bound.on(Aspect.RING))
+
+
+def _gap(rule: Rule) -> float:
+    return (rule.min_gap_hours or 0.0) * _HOUR_SECONDS
+
+
+def _early(rule: Rule) -> float:
+    return (rule.close_early_minutes or 0.0) * 60.0
