@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from campaigns.clocks import written
 from campaigns.errors import InvalidInput, NotAPhoneNumber
 from campaigns.importing import preview
 from campaigns.importing.reading import BadRow, open_list
@@ -110,7 +111,7 @@ def read_until(text: str, now: datetime) -> datetime | None:
             "as 2027-03-01T12:00+01:00, or nothing for ever."
         ) from None
     if until <= now:
-        raise InvalidInput(f"It would have ended already, on {until:%Y-%m-%d %H:%M} UTC.")
+        raise InvalidInput(f"It would have ended already, on {written(until)}.")
     return until
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from campaigns import campaigning, importing
+from campaigns.clocks import written
 from campaigns.db import database_now, transaction
 from campaigns.errors import InvalidInput, OutdialError
 from campaigns.importing import Fingerprint, ImportOptions, Summary
@@ -79,7 +80,7 @@ def _note_due(session: Session, row: Recurrence, now: datetime) -> bool:
     last = due[-1]
     late = now - last.at > timedelta(hours=row.grace_hours)
     missed = due if late else due[:-1]
-    why = f"noticed at {now:%Y-%m-%d %H:%M} UTC, too late"
+    why = f"noticed on {written(now)}, too late"
     for firing in missed[-MISSED_KEPT:]:
         rows.insert_firing(session, row.id, firing.key, firing.at, now, missed=why)
     if missed:
@@ -286,7 +287,7 @@ def _put_off(engine: Engine, task: _Task, reason: str) -> str:
         rows.set_problem(session, task.recurrence.id, reason)
         rows.put_off_firing(session, firing.id, reason, now + wait)
         if reason != firing.reason:
-            until = f"{task.deadline:%Y-%m-%d %H:%M} UTC"
+            until = written(task.deadline)
             told = f"The firing of {_words(firing.fire_key)} waits for its list. {reason}"
             _log(session, task.recurrence, f"{told} It is tried again until {until}.", now)
     return "waiting"

@@ -1,10 +1,9 @@
 """Instants, lengths and counts as people say them. Pure."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
-from campaigns.compliance import zone_named
-from campaigns.reminders import spoken_time
+from campaigns import clocks
 
 # What codes of reasons mean to people; the others are words already.
 REASONS = {
@@ -28,24 +27,18 @@ def calls(count: int) -> str:
 
 
 def instant(at: datetime) -> str:
-    """An instant for a table or a sentence: "Mon 23 Nov 2026, 14:00 UTC"."""
-    return f"{at.astimezone(UTC):%a} {at.astimezone(UTC).day} {at.astimezone(UTC):%b %Y, %H:%M} UTC"
+    """An instant in a sentence: "Mon 23 Nov 2026, 14:00 UTC"; a page puts it on its own clock."""
+    return clocks.written(at)
 
 
 def on_their_clock(at: datetime, zone: str) -> str:
-    """An instant where somebody lives: "Monday 23 November at 9 AM in New York"."""
-    return f"{spoken_time(at, zone)} in {_place(zone)}"
+    """An instant where somebody lives: "Mon 23 Nov 2026, 09:00 in New York"."""
+    return clocks.there(at, [zone]) or ""
 
 
 def local_time(at: datetime | None, zones: Sequence[str]) -> str | None:
     """An instant on every clock it may be on, those that agree only once; None without any."""
-    if at is None or not zones:
-        return None
-    clocks: dict[str, str] = {}
-    for zone in zones:
-        shown = at.astimezone(zone_named(zone)).strftime("%Y-%m-%d %H:%M")
-        clocks.setdefault(shown, zone)
-    return " or ".join(f"{shown} ({zone})" for shown, zone in clocks.items())
+    return clocks.there(at, zones)
 
 
 def until(at: datetime, now: datetime) -> str:
@@ -76,7 +69,3 @@ def sentence(text: str) -> str:
     """A text as a sentence: capital first, full stop last."""
     plain = text.strip()
     return f"{plain[:1].upper()}{plain[1:].rstrip('.')}." if plain else ""
-
-
-def _place(zone: str) -> str:
-    return zone.rsplit("/", 1)[-1].replace("_", " ")

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
-from campaigns import api_keys, signing_in
+from campaigns import api_keys, clocks, signing_in
 from campaigns.access import Actor, Permission, Role
 from campaigns.compliance import zone_named
 from campaigns.db import database_now, transaction
@@ -61,6 +61,10 @@ class Viewer:
     def text(self, text: str) -> str:
         """A text as this viewer may see it: with the telephone numbers in it, or masked."""
         return self.actor.text(text)
+
+    def told(self, text: str) -> str:
+        """A sentence on a page: as this viewer may see it, and on the viewer's clock."""
+        return clocks.retold(self.text(text), self.zone)
 
     def shown(self, view: V) -> V:
         """A report as this viewer may see it: with every telephone number in it, or masked."""

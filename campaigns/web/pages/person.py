@@ -15,6 +15,7 @@ from campaigns import changing, opting_out, reporting
 from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
 from campaigns.changing import PersonChange
+from campaigns.clocks import there_in_short
 from campaigns.compliance import zone_named
 from campaigns.drafting import problems_of
 from campaigns.errors import InvalidInput, NotAllowed
@@ -38,7 +39,7 @@ from campaigns.web.pages.campaign_changes import instant_of
 from campaigns.web.pages.campaigns import campaign_page
 from campaigns.web.pages.people_found import STATUSES
 from campaigns.web.pages.rendering import redirect, render
-from campaigns.web.pages.stories import outcome_of, story_of, there
+from campaigns.web.pages.stories import outcome_of, story_of
 from campaigns.web.pages.wizard.forms import Entries, EntriesDep
 
 router = APIRouter()
@@ -118,11 +119,11 @@ def show_person(
             {
                 "view": one,
                 "outcome": outcome_of(one),
-                "story": [(line, there(line.at, person.zones)) for line in story_of(one)],
+                "story": [(line, there_in_short(line.at, person.zones)) for line in story_of(one)],
             }
             for one in reversed(shown.attempts)
         ],
-        there=lambda at: there(at, person.zones),
+        there=lambda at: there_in_short(at, person.zones),
         may_change=person.status in CHANGEABLE and not over,
         may_decide=person.status in DECIDABLE and not over,
         may_remove=person.status in REMOVABLE,

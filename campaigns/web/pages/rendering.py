@@ -10,7 +10,6 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -19,6 +18,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.responses import Response
 
+from campaigns import clocks
 from campaigns.access import Permission
 from campaigns.reporting import words
 from campaigns.web.auth import FORM_FIELD, Viewer, is_secure
@@ -121,13 +121,13 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "instant": words.instant,
         "reason": words.reason,
         "calls": words.calls,
         "people": words.people,
         "number": lambda value: f"{value:,}",
         "when": _when,
         "ago": words.ago,
+        "place": clocks.place,
     }
     environment.globals |= {"static": static_url}
     return environment
@@ -146,15 +146,10 @@ def _when(context: Context, at: datetime | None, *, seconds: bool = False) -> Ma
     if at is None:
         return "—"
     viewer: Viewer | None = context.get("viewer")
-    shown = on_clock(at, viewer.zone if viewer is not None else ZoneInfo("UTC"), seconds=seconds)
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), shown)
-
-
-def on_clock(at: datetime, zone: ZoneInfo, *, seconds: bool = False) -> str:
-    """An instant on one clock, naming the clock: "Mon 23 Nov 2026, 14:00 CET"."""
-    local = at.astimezone(zone)
-    time = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
-    return f"{local:%a} {local.day} {local:%b %Y}, {time} {local.tzname()}"
+    zone = viewer.zone if viewer is not None else clocks.UTC_ZONE
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        at.isoformat(), clocks.offset_of(at, zone), clocks.on_clock(at, zone, seconds=seconds)
+    )
 
 
 def _menu(viewer: Viewer | None) -> list[tuple[str, list[NavLink]]]:

@@ -1,10 +1,8 @@
 """What happened to one person, told line by line in plain words."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from campaigns.compliance import zone_named
 from campaigns.reporting.values import AttemptView
 from campaigns.web.pages.charts import ENDINGS
 from campaigns.web.pages.live import MEANINGS
@@ -86,15 +84,6 @@ def outcome_of(attempt: AttemptView) -> str:
     }.get(attempt.status, attempt.status)
 
 
-def there(at: datetime | None, zones: Sequence[str]) -> str:
-    """An instant on the clocks of the person, short: "Mon 09:30 in New York"."""
-    if at is None or not zones:
-        return ""
-    clocks = {f"{at.astimezone(zone_named(zone)):%a %H:%M}": zone for zone in reversed(zones)}
-    told = [f"{clock} in {_place(zone)}" for clock, zone in sorted(clocks.items())]
-    return " or ".join(told[:3])
-
-
 def _end(attempt: AttemptView) -> Line:
     text = outcome_of(attempt)
     if attempt.disposition is None:
@@ -119,7 +108,3 @@ def _end(attempt: AttemptView) -> Line:
 def _nth(n: int) -> str:
     names = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
     return names[n - 1] if 0 < n <= len(names) else f"{n}th"
-
-
-def _place(zone: str) -> str:
-    return zone.rsplit("/", 1)[-1].replace("_", " ")

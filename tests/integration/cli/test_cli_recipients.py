@@ -65,7 +65,7 @@ def test_an_export_that_cannot_be_written_says_so(outdial, called, tmp_path):
 
 def test_a_history_shows_local_times_and_keys(outdial, as_json, called):
     shown = outdial("recipient", "history", called[1]).stdout
-    assert "(America/New_York): ended (answered human)" in shown
+    assert "in New York: ended (answered human)" in shown
     assert "pressed 9" in shown
     assert as_json("recipient", "history", called[1])["campaign_name"] == "Water is off"
     assert "no recipient 999" in outdial("recipient", "history", 999, code=1).stderr

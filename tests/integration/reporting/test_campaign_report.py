@@ -142,7 +142,7 @@ def test_a_campaign_under_closed_windows_says_so_and_when_they_open(session):
 
     expected = (
         "12 people wait for their calling hours; the next window opens "
-        "Monday 23 November at 10 AM in New York, in 30 minutes."
+        "Mon 23 Nov 2026, 10:00 in New York, in 30 minutes."
     )
     assert report.waiting.sentence == report.sentence == expected
     assert report.waiting.opens_at == report.waiting.next_due_at == NOW + timedelta(minutes=30)
@@ -164,7 +164,7 @@ def test_a_zone_that_is_open_does_not_wait_with_those_that_are_closed(session):
     assert (wait.due, wait.hours, wait.retry, wait.later) == (1, 1, 1, 1)
     assert wait.sentence == (
         "1 person can be called now; waiting: 1 for their calling hours (the next window opens "
-        "Monday 23 November at 9 AM in Los Angeles, in 2 hours), 1 to be called again, the first "
+        "Mon 23 Nov 2026, 09:00 in Los Angeles, in 2 hours), 1 to be called again, the first "
         "in 1 hour and 1 for their time, the first in 3 days."
     )
 
@@ -269,9 +269,9 @@ def test_a_recipient_history_has_everything_on_their_own_clock(session):
 
     assert history.numbers == ["+12125550101"]
     assert history.sentence == (
-        "Is due in 2 hours, 2026-11-23 11:30 (America/New_York) (after busy)."
+        "Is due in 2 hours, Mon 23 Nov 2026, 11:30 in New York (after busy)."
     )
-    assert history.attempts[0].local_time == "2026-11-23 09:20 (America/New_York)"
+    assert history.attempts[0].local_time == "Mon 23 Nov 2026, 09:20 in New York"
     assert [r.meaning for r in history.attempts[0].responses] == ["confirm"]
     assert history.campaign_name == "Water is off"
 
@@ -281,9 +281,7 @@ def test_local_time_shows_every_clock_that_differs(session):
     # The area code 208 lies in two time zones.
     recipient = make_recipient(session, campaign_id, 1, numbers=["+12085550101"])
     local = reporting.recipient_history(session, recipient, NOW).next_attempt_local
-    assert local is not None
-    assert "2026-11-23 07:30" in local
-    assert "2026-11-23 06:30" in local
+    assert local == "Mon 23 Nov 2026, 07:30 in Boise or Mon 23 Nov 2026, 06:30 in Los Angeles"
 
 
 def test_what_does_not_exist_is_not_found(session):

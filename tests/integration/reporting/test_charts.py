@@ -150,7 +150,7 @@ def test_problems_and_the_next_window_are_said(session):
     make_attempt(session, doubtful, "dialing", in_doubt_at=NOW)
     counts = reporting.campaign_with_counts(session, campaign_id, NOW, AROUND)
     assert counts.window == (
-        "The next window opens Monday 23 November at 10 AM in New York, in 30 minutes."
+        "The next window opens Mon 23 Nov 2026, 10:00 in New York, in 30 minutes."
     )
     assert counts.problems[1:] == ["1 call is in doubt.", "1 person needs a decision."]
     assert counts.problems[0].startswith("Nobody is called: no web process")

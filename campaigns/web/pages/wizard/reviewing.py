@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from campaigns import changing
 from campaigns.access import Permission
+from campaigns.clocks import on_clock
 from campaigns.compliance import WeeklyWindows
 from campaigns.drafting.hearing import hear
 from campaigns.drafting.hours_in_words import whole_sentence
@@ -23,7 +24,7 @@ from campaigns.retries import RetryPolicy
 from campaigns.web.api.shapes import BoundedRoute
 from campaigns.web.auth import Viewer, ViewerDep, needs
 from campaigns.web.dependencies import NowDep, SessionDep, SurroundingsDep
-from campaigns.web.pages.rendering import on_clock, redirect
+from campaigns.web.pages.rendering import redirect
 from campaigns.web.pages.wizard.forms import EntriesDep
 from campaigns.web.pages.wizard.frame import DraftDep, is_draft, show_step, to_its_page
 from campaigns.web.pages.wizard.message import KEY_WORDS, flow_as_kept

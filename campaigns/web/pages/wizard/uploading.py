@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from campaigns import auditing, hints, importing
 from campaigns.access import Permission
+from campaigns.clocks import there_in_short
 from campaigns.drafting import options_for_campaign
 from campaigns.errors import InvalidInput, NotAllowed, NotFound, OutdialError
 from campaigns.importing import Examination, ImportOptions
@@ -18,7 +19,6 @@ from campaigns.web.api.uploads import Upload, receive_file
 from campaigns.web.auth import ViewerDep, needs
 from campaigns.web.dependencies import AfterCommitDep, NowDep, SessionDep, SettingsDep
 from campaigns.web.pages.rendering import redirect, render
-from campaigns.web.pages.stories import there
 from campaigns.web.pages.wizard.columns import (
     asked_options,
     chosen_of,
@@ -253,7 +253,7 @@ def _examined(
         "columns": shown_columns(found, asked) if found else [],
         "reject_words": REJECT_WORDS,
         "chosen": chosen_of(asked, found, campaign.default_country) | _typed_zone(form),
-        "there": there,
+        "there": there_in_short,
         "countries": country_choices(),
         "roles": roles(campaign.kind == "reminder"),
         "errors": form.errors,

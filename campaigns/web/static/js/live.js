@@ -29,12 +29,23 @@
     hour: "2-digit",
     minute: "2-digit",
     second: "2-digit",
-    timeZoneName: "short",
+    hourCycle: "h23",
   });
-  const instant = (iso) => {
-    const part = Object.fromEntries(clock.formatToParts(new Date(iso)).map((one) => [one.type, one.value]));
-    return `${part.weekday} ${part.day} ${part.month} ${part.year}, ${part.hour}:${part.minute}:${part.second} ${part.timeZoneName}`;
+  // As campaigns/clocks.py writes it: on the viewer's clock, which the foot of the page names.
+  const onClock = (at, seconds) => {
+    const part = Object.fromEntries(clock.formatToParts(at).map((one) => [one.type, one.value]));
+    const month = part.month.slice(0, 3); // some browsers write "Sept"
+    const time = `${part.hour}:${part.minute}${seconds ? `:${part.second}` : ""}`;
+    return `${part.weekday} ${part.day} ${month} ${part.year}, ${time}`;
   };
+  const instant = (iso) => onClock(new Date(iso), true);
+  // Everybody is sent the same sentences, whose instants are in UTC.
+  const WRITTEN = /\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\d{1,2} [A-Z][a-z]{2} \d{4}), (\d\d:\d\d(:\d\d)?) UTC\b/g;
+  const retold = (text) =>
+    text.replace(WRITTEN, (whole, day, time, seconds) => {
+      const at = new Date(`${day} ${time} UTC`);
+      return Number.isNaN(at.getTime()) ? whole : onClock(at, Boolean(seconds));
+    });
   const status = (name) => name.charAt(0).toUpperCase() + name.slice(1).replace("_", " ");
 
   // The value at a place such as "campaigns.7.sentence"; "*" takes every one of a list.
@@ -58,7 +69,7 @@
   }
 
   function health(told) {
-    if (told.blocked) return `Nobody is called: ${told.blocked}.`;
+    if (told.blocked) return `Nobody is called: ${retold(told.blocked)}.`;
     return told.ok ? "Everything is up and calls can be placed." : "Something needs attention.";
   }
 
@@ -70,7 +81,7 @@
     if (how === "running") return whole.format(value.filter((one) => one === "running").length);
     if (how === "rate") return rate(page);
     if (how === "health") return health(value);
-    return typeof value === "number" ? whole.format(value) : String(value);
+    return typeof value === "number" ? whole.format(value) : retold(String(value));
   }
 
   function showTexts(page) {
