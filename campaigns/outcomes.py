@@ -23,7 +23,9 @@ from campaigns.store.recipients import Fate, RecipientOutcomeRow
 DAY = timedelta(days=1)
 
 # Cancels that say nothing about the recipient and so are not held against them.
-UNCOUNTED = frozenset({"paused", "stopped", "account_fault", "caller_paused", "window_closed"})
+UNCOUNTED = frozenset(
+    {"paused", "stopped", "account_fault", "caller_paused", "window_closed", "consent"}
+)
 # What a late word about a call may turn into a further call: `review` is for want of such a word.
 OPEN = frozenset({RecipientStatus.IN_FLIGHT, RecipientStatus.PENDING, RecipientStatus.REVIEW})
 # Cancels after which the whole account waits, not just the recipient.

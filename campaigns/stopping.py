@@ -1,4 +1,4 @@
-"""Everything that must stop calls: opt-out, pause, stop, account off, caller id paused.
+"""Everything that must stop calls: opt-out, consent revoked, pause, account off, caller id paused.
 
 Each closes the gate first, so that it is ordered before or after every claim and never during
 one. Then it cancels what is queued and asks for the unanswered rest back. The ids returned are
@@ -12,8 +12,20 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from campaigns.outcomes import release_cancelled
-from campaigns.store import accounts, attempts, caller_ids, dispatch, gate, opt_outs, recalls
+from campaigns.store import (
+    accounts,
+    attempts,
+    caller_ids,
+    consents,
+    dispatch,
+    gate,
+    opt_outs,
+    recalls,
+)
 from campaigns.store.opt_outs import NewOptOut
+
+# Sources by which the person said so themselves.
+SAID_BY_THE_PERSON = frozenset({"keypress", "verbal"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +70,40 @@ def opt_out(
         session, numbers, "opted_out", now, prefixes=prefixes, campaign_id=campaign_id
     )
     release_cancelled(session, cancelled, now)
+    if source in SAID_BY_THE_PERSON and campaign_id is None:
+        # Who says stop takes back whatever they had agreed to; to be called again they agree anew.
+        recalled += revoke_consents(
+            session,
+            consents.live_consents_of(session, numbers),
+            who or "the person called",
+            f"opted out: {source}",
+            now,
+        ).recalled
     return OptedOut(recorded, recalled)
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """The consents that were taken back, and the calls to be recalled after the commit."""
+
+    ids: list[int]
+    recalled: list[int]
+
+
+def revoke_consents(
+    session: Session, ids: Sequence[int], by: str, why: str, now: datetime
+) -> Revoked:
+    """Take consents back. Once this commits nothing that rests on them is claimed.
+
+    What is queued on them is cancelled, and the next tick judges those people again: another
+    consent may do. Unanswered calls are asked back; calls in progress are left to end.
+    """
+    gate.close_gate(session)
+    revoked = consents.revoke_consents(session, ids, by, why, now)
+    cancelled = attempts.cancel_queued_attempts_of(session, now, "consent", consents=revoked)
+    recalled = recalls.request_recall_of_consents(session, revoked, "consent", now)
+    release_cancelled(session, cancelled, now)
+    return Revoked(revoked, recalled)
 
 
 def opt_out_number(

@@ -8,6 +8,7 @@ from campaigns.cli import (
     account,
     audio,
     campaign,
+    consent,
     demo,
     doctor,
     importing,
@@ -46,6 +47,7 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(importing.app)
 app.add_typer(recipient.app, name="recipient")
 app.add_typer(optout.app, name="optout")
+app.add_typer(consent.app, name="consent")
 app.add_typer(audio.app, name="audio")
 app.add_typer(recurrence.app, name="recurrence")
 app.add_typer(account.app, name="account")

@@ -224,6 +224,8 @@ def _plan(
         not_after=min(slot + grace, one.open_until),
         open_until=one.open_until,
         rule_version=one.rule_version,
+        consent_id=one.consent_id,
+        gate_inputs=one.gate_inputs,
     )
 
 

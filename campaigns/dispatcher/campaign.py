@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from campaigns import compliance, pacing, retries
-from campaigns.compliance import Applied
+from campaigns import compliance, gates, pacing
+from campaigns.dispatcher.facts import Bound, known_about
 from campaigns.dispatcher.hours import OpenHours
+from campaigns.dispatcher.standing import standing_of
+from campaigns.gates import Facts, Installation, Verdict
 from campaigns.lifecycle import RecipientStatus
 from campaigns.store import attempts, recipients
 from campaigns.store.dispatch import AccountLoad, RunningCampaign
@@ -22,9 +24,8 @@ EXTRA_READS = 300
 # Rows read at once while nobody who was read may be called: a statement for each would make the
 # tick late, and with it every slot it gives.
 MOST_AT_ONCE = 100
-# How long somebody waits whose number is on another call, seconds.
-NUMBER_BUSY_SECONDS = 15.0
-DAY_SECONDS = 86400.0
+# The tick has asked about the installation before it came to any campaign.
+DIALLING = Installation(dialling=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class Ready:
     recipient: DueRecipient
     open_until: datetime
     rule_version: str
+    consent_id: int | None
+    gate_inputs: str
+
+
+# Somebody who passed every gate, and what was known of them.
+Passed = tuple[DueRecipient, Facts]
 
 
 class CampaignDesk:
@@ -52,9 +59,9 @@ class CampaignDesk:
         self.id, self.weight, self.vtime = campaign.id, campaign.weight, campaign.vtime
         self.ready: list[Ready] = []
         self.sated = False
-        self._open = hours.open_keys(campaign)
-        self._hours = hours
-        self._policy = retries.RetryPolicy.parse(campaign.retry_policy)
+        self._open, self._hours = hours.open_keys(campaign), hours
+        self._standing = standing_of(campaign, DIALLING, load.time_scale)
+        self._bounds: dict[int, Bound] = {}
         self._fates: list[Fate] = []
         self._reads_left = EXTRA_READS
         # How many slots the campaign has used so far: the ratio of retries is kept over all ticks,
@@ -109,67 +116,65 @@ class CampaignDesk:
             skip=sorted(seen),
         )
 
-    def _hold(self, passed: Sequence[DueRecipient]) -> int:
+    def _hold(self, passed: Sequence[Passed]) -> int:
         """Hold the numbers of those who may be called; returns how many were free."""
         if not passed:
             return 0
         ids = attempts.reserve_attempt_ids(self._session, len(passed))
-        held = attempts.hold_numbers(self._session, ids, [one.number for one in passed])
-        for attempt_id, one in zip(ids, passed, strict=True):
+        held = attempts.hold_numbers(self._session, ids, [one.number for one, _ in passed])
+        for attempt_id, (one, facts) in zip(ids, passed, strict=True):
             if attempt_id in held:
-                version = self._applied(one).version
-                self.ready.append(Ready(attempt_id, one, self._open[one.zone_key], version))
+                self.ready.append(self._ready(attempt_id, one, facts))
             else:
-                self._snooze(one, self._scaled(NUMBER_BUSY_SECONDS), "number_busy")
+                self._snooze(one, self._scaled(gates.NUMBER_BUSY_SECONDS), "number_busy")
         return len(held)
 
-    def _pass_gates(self, rows: Sequence[DueRecipient]) -> list[DueRecipient]:
-        """Send away whoever may not be called now; returns the rest."""
-        if not rows:
-            return []
-        ids = [one.id for one in rows]
-        opted_out = recipients.opted_out_recipients(self._session, ids, self.now)
-        last_calls = recipients.last_calls_to(self._session, [one.number for one in rows])
-        today = self._calls_today(ids)
-        passed = []
-        for one in rows:
-            if one.id in opted_out:
-                self._park(one, RecipientStatus.BLOCKED, "opted out")
-            elif one.deadline_at is not None and one.deadline_at <= self.now:
-                self._park(one, RecipientStatus.EXPIRED, "deadline passed")
-            elif one.attempts_spent >= self._policy.max_attempts:
-                self._park(one, RecipientStatus.EXHAUSTED, "every allowed attempt was made")
-            elif not self._spaced(one, last_calls.get(one.number), today.get(one.id)):
-                passed.append(one)
-        return passed
-
-    def _applied(self, one: DueRecipient) -> Applied:
-        """What binds a call to somebody now."""
-        return compliance.applied_to(
-            self._hours.book, self.campaign, self._hours.place(one.zone_key), self.now
+    def _ready(self, attempt_id: int, one: DueRecipient, facts: Facts) -> Ready:
+        """Somebody to be called, with what the call rests on and until when that holds."""
+        consent = gates.consent_relied_on(facts, self.now)
+        lapses = None if consent is None else gates.consent_until(consent, facts)
+        closes = self._open[one.zone_key]
+        return Ready(
+            attempt_id,
+            one,
+            open_until=closes if lapses is None else min(closes, lapses),
+            rule_version=facts.rules.version,
+            consent_id=None if consent is None else consent.id,
+            gate_inputs=gates.inputs_of(facts, self.now),
         )
 
-    def _calls_today(self, ids: Sequence[int]) -> dict[int, tuple[int, datetime]]:
-        if self._policy.max_per_day is None:
-            return {}
-        since = self.now - timedelta(seconds=DAY_SECONDS * self._load.time_scale)
-        return recipients.attempts_in_last_day(self._session, ids, since)
+    def _pass_gates(self, rows: Sequence[DueRecipient]) -> list[Passed]:
+        """Send away whoever may not be called now, by the first gate that says so."""
+        if not rows:
+            return []
+        bounds = [self._bound(one.zone_key) for one in rows]
+        known = known_about(self._session, rows, bounds, self._standing, self.now)
+        passed = []
+        for one, facts in zip(rows, known, strict=True):
+            refusal = gates.first_refusal(facts, self.now, gates.PERSONAL)
+            if refusal is None:
+                passed.append((one, facts))
+            else:
+                self._send_away(one, refusal)
+        return passed
 
-    def _spaced(
-        self, one: DueRecipient, last_call: datetime | None, today: tuple[int, datetime] | None
-    ) -> bool:
-        """Snooze whoever was called too recently or too often today; spaced, never dropped."""
-        gap = timedelta(seconds=self._applied(one).min_gap * self._load.time_scale)
-        if last_call is not None and last_call + gap > self.now:
-            self._snooze(one, (last_call + gap - self.now).total_seconds(), "called recently")
-            return True
-        most = self._policy.max_per_day
-        if today is not None and most is not None and today[0] >= most:
-            day = timedelta(seconds=DAY_SECONDS * self._load.time_scale)
-            wait = (today[1] + day - self.now).total_seconds()
-            self._snooze(one, wait, "called often enough today")
-            return True
-        return False
+    def _bound(self, key: int) -> Bound:
+        """What binds everybody under one zone key now; worked out once a tick."""
+        if key not in self._bounds:
+            place, until = self._hours.place(key), self._open[key]
+            rules = compliance.applied_to(self._hours.book, self.campaign, place, self.now)
+            hours = self._hours.hours(self.campaign, place)
+            self._bounds[key] = Bound(place, rules, hours, until)
+        return self._bounds[key]
+
+    def _send_away(self, one: DueRecipient, refusal: Verdict) -> None:
+        """Park or snooze: spaced, never dropped. What nobody can tell is asked again later."""
+        reason = gates.reason_of(refusal)
+        if refusal.fate is not None:
+            self._park(one, refusal.fate, reason)
+        else:
+            at = refusal.until or self.now + timedelta(seconds=gates.NOT_JUDGED_SECONDS)
+            self._snooze(one, (at - self.now).total_seconds(), reason)
 
     def put_back(self, one: Ready) -> None:
         """No slot was left for somebody who was ready: due again at the next tick."""

@@ -43,10 +43,19 @@ class OpenHours:
 
     def open_keys(self, campaign: Ruled) -> dict[int, datetime]:
         """The zone keys open under the rules and the campaign's windows: key → open until."""
-        name = " ".join((campaign.rule_set, campaign.purpose, campaign.voice))
-        name = f"{name} {json.dumps(campaign.windows, sort_keys=True)}"
+        name = _name(campaign)
         answers = {key: self._answer(name, campaign, place) for key, place in self._places.items()}
         return {key: until for key, (is_open, until) in answers.items() if is_open}
+
+    def hours(self, campaign: Ruled, place: Place) -> Hours:
+        """When a campaign may call a place."""
+        return self._hours_of(_name(campaign), campaign, place)
+
+    def _hours_of(self, name: str, campaign: Ruled, place: Place) -> Hours:
+        hours = self._hours.get((name, place))
+        if hours is None:
+            hours = self._hours[name, place] = compliance.hours_for(self.book, campaign, place)
+        return hours
 
     def _answer(self, name: str, campaign: Ruled, place: Place) -> tuple[bool, datetime]:
         known = self._known.get((name, place))
@@ -56,11 +65,15 @@ class OpenHours:
 
     def _ask(self, name: str, campaign: Ruled, place: Place) -> tuple[bool, datetime]:
         assert self._now is not None, "refresh() comes first"
-        hours = self._hours.get((name, place))
-        if hours is None:
-            hours = self._hours[name, place] = compliance.hours_for(self.book, campaign, place)
+        hours = self._hours_of(name, campaign, place)
         if hours.allowed(self._now):
             return True, hours.open_until(self._now) or self._now
         # None in sight: asked again when what lies beyond the look-ahead has come nearer.
         later = self._now + compliance.LOOKS_AHEAD
         return False, hours.next_allowed(self._now) or later
+
+
+def _name(campaign: Ruled) -> str:
+    """What campaigns with the same hours have in common."""
+    windows = json.dumps(campaign.windows, sort_keys=True)
+    return " ".join((campaign.rule_set, campaign.purpose, campaign.voice, windows))

@@ -10,12 +10,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from campaigns import gates
 from campaigns.compliance import UnreadableRules
 from campaigns.dispatcher.account import dispatch_account
 from campaigns.dispatcher.hours import OpenHours
 from campaigns.dispatcher.slots import SlotBook
+from campaigns.gates import Installation
 from campaigns.outcomes import release_cancelled
 from campaigns.pacing import DEADLINE_NEAR_SECONDS
+from campaigns.phrases import clause
 from campaigns.store import attempts, dispatch, recipients
 from campaigns.store import rules as store_rules
 
@@ -121,21 +124,17 @@ def why_blocked(session: Session, rules: TickRules, now: datetime) -> str | None
     since = now - timedelta(seconds=rules.heartbeat_limit)
     probed = now - timedelta(seconds=PROBE_SECONDS)
     return blocked_by(
-        rules,
-        enabled=dispatch.dialing_enabled(session),
-        web_alive=dispatch.fresh_heartbeats(session, "web", since) > 0,
-        url_answers=dispatch.fresh_heartbeats(session, "public_url", probed) > 0,
+        Installation(
+            dialling=dispatch.dialing_enabled(session),
+            web_alive=dispatch.fresh_heartbeats(session, "web", since) > 0,
+            url_answers=dispatch.fresh_heartbeats(session, "public_url", probed) > 0,
+            live_allowed=rules.live_allowed,
+            heartbeat_limit=rules.heartbeat_limit,
+        )
     )
 
 
-def blocked_by(
-    rules: TickRules, *, enabled: bool, web_alive: bool, url_answers: bool
-) -> str | None:
+def blocked_by(here: Installation) -> str | None:
     """The same from facts that are known; reports ask it with theirs."""
-    if not enabled:
-        return "dialling is switched off for the whole installation"
-    if not web_alive:
-        return f"no web process has given a sign of life for {rules.heartbeat_limit:g} seconds"
-    if not url_answers:
-        return "the public URL does not answer its own probe"
-    return None
+    refusal = gates.installation_refusal(here)
+    return None if refusal is None else clause(refusal.evidence)

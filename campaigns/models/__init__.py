@@ -12,6 +12,7 @@ from campaigns.models.attempts import Attempt, AttemptNumber, CallEventRow, Resp
 from campaigns.models.audio import AudioFile, FlowAudio
 from campaigns.models.base import LIVE_SQL, Base, Row
 from campaigns.models.campaigns import Campaign, CampaignLog, Flow
+from campaigns.models.consents import Consent
 from campaigns.models.outgoing import OutgoingEvent, WebhookDelivery, WebhookEndpoint
 from campaigns.models.people import ApiKey, AuditEntry, SignedInSession, User
 from campaigns.models.recipients import Import, ImportReject, ImportRepair, Recipient, ZoneKey
@@ -44,6 +45,7 @@ __all__ = [
     "CampaignCallerId",
     "CampaignLog",
     "CampaignTally",
+    "Consent",
     "DialingSwitch",
     "Flow",
     "FlowAudio",

@@ -13,6 +13,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.base import LIVE_SQL, Base, Row, one_of
@@ -41,6 +42,10 @@ class Attempt(Row):
     not_after: Mapped[datetime]
     open_until: Mapped[datetime]  # when the calling window that was checked closes
     rule_version: Mapped[str]
+    # The consent the call rests on, read again in the claim; None where no rule needs one.
+    consent_id: Mapped[int | None] = mapped_column(ForeignKey("consents.id"))
+    # What the gates were told when they let the call through (docs/decisions/0017).
+    gate_inputs: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     claimed_at: Mapped[datetime | None]
     claimed_by: Mapped[str | None]
     accepted_at: Mapped[datetime | None]
@@ -105,6 +110,15 @@ class Attempt(Row):
         Index("ix_attempts_caller_id_id_slot_at", "caller_id_id", "slot_at"),
         Index("ix_attempts_recipient_id_n", "recipient_id", "n"),
         Index("ix_attempts_number_ended_at", "number", "ended_at"),
+        # The calls that count in the caps: made, or possibly made.
+        Index(
+            "ix_attempts_number_claimed_at",
+            "number",
+            "claimed_at",
+            postgresql_include=["campaign_id"],
+            postgresql_where=text("spent AND claimed_at IS NOT NULL"),
+        ),
+        Index("ix_attempts_consent_id", "consent_id", postgresql_where=text("consent_id > 0")),
     )
 
 

@@ -64,6 +64,8 @@ class Campaign(Row):
     judged_from: Mapped[datetime | None]  # calls from before are not held against its list
     ring_timeout: Mapped[int] = mapped_column(Integer, server_default=text("30"))
     retry_policy: Mapped[dict[str, Any]]
+    # The campaign's own caps beside those of its rules, as `gates.read_caps` takes them.
+    caps: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     reminder: Mapped[dict[str, Any] | None]
     default_country: Mapped[str] = mapped_column(server_default=text("'US'"))
     # The texts as they were asked for, whether they are all there, and which steps were seen.
@@ -99,6 +101,7 @@ class Campaign(Row):
         CheckConstraint(one_of("copied_how", "clone", "redial"), name="copied_how"),
         CheckConstraint(one_of("household", "wait", "merge"), name="household"),
         Index("ix_campaigns_family_id", "family_id"),
+        Index("ix_campaigns_subject", "subject", postgresql_where=text("subject IS NOT NULL")),
         Index("ix_campaigns_active", "status", postgresql_where=text("status = 'running'")),
         Index(
             "ix_campaigns_copied_from",

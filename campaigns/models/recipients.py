@@ -124,6 +124,7 @@ class Recipient(Row):
 
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
     import_id: Mapped[int | None] = mapped_column(ForeignKey("imports.id"))
+    import_line: Mapped[int | None] = mapped_column(Integer)  # of the list; None where not kept
     dedupe_key: Mapped[str]
     numbers: Mapped[list[str]]
     number_index: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))

@@ -168,11 +168,11 @@ def _plain_lines(path: Path) -> Iterator[Line]:
 
 
 def _table_lines(path: Path) -> Iterator[Line | Unreadable]:
-    phones = _phone_columns(path)
+    phones = phone_columns(path)
     with open_list(path) as source:
         positions = [source.headers.index(column) for column in phones]
-        reason = _position(source.headers, _REASON_COLUMNS)
-        until = _position(source.headers, _END_COLUMNS)
+        reason = position_of(source.headers, _REASON_COLUMNS)
+        until = position_of(source.headers, _END_COLUMNS)
         for row in source.rows():
             if isinstance(row, BadRow):
                 yield Unreadable(row.line, row.text[:60], row.detail)
@@ -184,7 +184,7 @@ def _table_lines(path: Path) -> Iterator[Line | Unreadable]:
                     yield Line(row.line, row.cells[position], said, ends)
 
 
-def _phone_columns(path: Path) -> tuple[str, ...]:
+def phone_columns(path: Path) -> tuple[str, ...]:
     """The columns with numbers; in a list of prefixes that is known by its name alone."""
     seen = preview(path)
     if seen.mapping is not None and seen.mapping.phone_columns:
@@ -195,6 +195,7 @@ def _phone_columns(path: Path) -> tuple[str, ...]:
     return (named[0],)
 
 
-def _position(headers: list[str], names: tuple[str, ...]) -> int | None:
+def position_of(headers: list[str], names: tuple[str, ...]) -> int | None:
+    """Where a column stands that has one of these names; None when there is none."""
     plain = [header.strip().casefold() for header in headers]
     return next((plain.index(name) for name in names if name in plain), None)

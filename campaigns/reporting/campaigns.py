@@ -137,8 +137,8 @@ def tell_counts(row: CampaignRow, facts: Facts, around: Surroundings) -> Campaig
     numbers, now = facts.numbers[row.id], facts.now
     people = _recipients(numbers.people_by_status())
     retrying = numbers.called_before("pending")
-    blocked = around.why_blocked(facts.system, now)
-    held = why_held(row, blocked, facts.system.backoffs, now, live_allowed=around.live_allowed)
+    here = around.installation(facts.system, now)
+    held = why_held(row, here, facts.system.backoffs.get(row.account), now)
     zones = [zone for zone in facts.zones if zone.campaign_id == row.id]
     wait = Waiting(sentence="Nobody is waiting.")
     if people.pending:

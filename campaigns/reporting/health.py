@@ -8,7 +8,8 @@ from typing import Self
 from sqlalchemy.orm import Session
 
 from campaigns.config import Settings
-from campaigns.dispatcher import PROBE_SECONDS, TickRules, blocked_by
+from campaigns.dispatcher import PROBE_SECONDS, blocked_by
+from campaigns.gates import Installation
 from campaigns.reporting import words
 from campaigns.reporting.values import HealthLine, SystemHealth
 from campaigns.store.health import MISSED_LIMIT, Beat, System, read_system
@@ -29,20 +30,24 @@ class Surroundings:
         """From the settings."""
         return cls(config.heartbeat_limit, config.live_dialling)
 
-    def why_blocked(self, system: System, now: datetime) -> str | None:
-        """Why nobody is called at all, by the scheduler's own rule; None when they may be."""
-        rules = TickRules(heartbeat_limit=self.heartbeat_limit, live_allowed=self.live_allowed)
+    def installation(self, system: System, now: datetime) -> Installation:
+        """The installation as the gates judge it, from its signs of life."""
 
         def fresh(kind: str, seconds: float) -> bool:
             since = now - timedelta(seconds=seconds)
             return any(b.kind == kind and b.ready and b.at > since for b in system.beats)
 
-        return blocked_by(
-            rules,
-            enabled=system.enabled,
+        return Installation(
+            dialling=system.enabled,
             web_alive=fresh("web", self.heartbeat_limit),
             url_answers=fresh("public_url", PROBE_SECONDS),
+            live_allowed=self.live_allowed,
+            heartbeat_limit=self.heartbeat_limit,
         )
+
+    def why_blocked(self, system: System, now: datetime) -> str | None:
+        """Why nobody is called at all, by the scheduler's own gates; None when they may be."""
+        return blocked_by(self.installation(system, now))
 
 
 def system_health(session: Session, now: datetime, around: Surroundings) -> SystemHealth:

@@ -1,29 +1,32 @@
 """Why nobody of a running campaign is called, although it runs."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
-from campaigns.reporting import words
+from campaigns.gates import AccountFacts, Installation, installation_refusal
+from campaigns.gates.standing import judge_account
+from campaigns.phrases import clause
 from campaigns.store.histories import CampaignRow
 
 
 def why_held(
-    row: CampaignRow,
-    blocked: str | None,
-    backoffs: Mapping[str, datetime],
-    now: datetime,
-    *,
-    live_allowed: bool,
+    row: CampaignRow, here: Installation, backoff_until: datetime | None, now: datetime
 ) -> str | None:
-    """What keeps a campaign's people from being called, to follow "but"; None when nothing does."""
-    if row.account_status != "active":
-        why = row.account_reason or f"it is {row.account_status}"
-        return f"the account {row.account} is {row.account_status}: {why.rstrip('.')}"
-    if row.live and not live_allowed:
-        return "live dialling is switched off (OUTDIAL_LIVE_DIALLING)"
+    """What keeps a campaign's people from being called, to follow "but"; None when nothing does.
+
+    The gates say it that the scheduler asks. What the account lacks comes first: it is nearer.
+    """
+    account = AccountFacts(
+        name=row.account,
+        status=row.account_status,
+        status_reason=row.account_reason,
+        live=row.live,
+    )
+    first = judge_account(account, here, now)
+    if not first.passed:
+        return clause(first.evidence)
+    blocked = installation_refusal(here)
     if blocked is not None:
-        return f"nobody is called: {blocked}"
-    if row.account in backoffs:
-        again = words.until(backoffs[row.account], now)
-        return f"the account {row.account} is backing off and dials again {again}"
-    return None
+        return f"nobody is called: {clause(blocked.evidence)}"
+    later = judge_account(replace(account, backoff_until=backoff_until), here, now)
+    return None if later.passed else clause(later.evidence)

@@ -24,6 +24,8 @@ class PlannedAttempt:
     not_after: datetime
     open_until: datetime
     rule_version: str
+    consent_id: int | None = None
+    gate_inputs: str | None = None  # JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +122,10 @@ def insert_planned_attempts(session: Session, planned: Sequence[PlannedAttempt])
                     CAST(:campaigns AS bigint[]), CAST(:accounts AS bigint[]),
                     CAST(:callers AS bigint[]), CAST(:numbers AS text[]),
                     CAST(:slots AS timestamptz[]), CAST(:not_after AS timestamptz[]),
-                    CAST(:open_until AS timestamptz[]), CAST(:rules AS text[])
+                    CAST(:open_until AS timestamptz[]), CAST(:rules AS text[]),
+                    CAST(:consents AS bigint[]), CAST(:inputs AS text[])
                 ) AS p (id, recipient_id, campaign_id, account_id, caller_id_id, number,
-                        slot_at, not_after, open_until, rule_version)
+                        slot_at, not_after, open_until, rule_version, consent_id, gate_inputs)
             ), flown AS (
                 UPDATE recipients r
                 SET status = 'in_flight', reason = NULL, next_attempt_at = NULL, updated_at = now()
@@ -130,11 +133,13 @@ def insert_planned_attempts(session: Session, planned: Sequence[PlannedAttempt])
                 RETURNING r.id, r.stage
             )
             INSERT INTO attempts (id, recipient_id, campaign_id, account_id, caller_id_id, n,
-                                  stage, number, slot_at, not_after, open_until, rule_version)
+                                  stage, number, slot_at, not_after, open_until, rule_version,
+                                  consent_id, gate_inputs)
             OVERRIDING SYSTEM VALUE
             SELECT p.id, p.recipient_id, p.campaign_id, p.account_id, p.caller_id_id,
                    1 + (SELECT count(*) FROM attempts a WHERE a.recipient_id = p.recipient_id),
-                   flown.stage, p.number, p.slot_at, p.not_after, p.open_until, p.rule_version
+                   flown.stage, p.number, p.slot_at, p.not_after, p.open_until, p.rule_version,
+                   p.consent_id, CAST(p.gate_inputs AS jsonb)
             FROM planned p JOIN flown ON flown.id = p.recipient_id
         """),
         {
@@ -148,6 +153,8 @@ def insert_planned_attempts(session: Session, planned: Sequence[PlannedAttempt])
             "not_after": [p.not_after for p in planned],
             "open_until": [p.open_until for p in planned],
             "rules": [p.rule_version for p in planned],
+            "consents": [p.consent_id for p in planned],
+            "inputs": [p.gate_inputs for p in planned],
         },
     )
 
@@ -191,13 +198,14 @@ def cancel_queued_attempts_of(
     numbers: Sequence[str] | None = None,
     prefixes: Sequence[str] = (),
     family: bool = False,
+    consents: Sequence[int] | None = None,
 ) -> list[Cancelled]:
     """Cancel what is queued for one campaign, account or caller id, or for some numbers.
 
     Hold the gate first.
 
     With `numbers`, also for numbers that begin with one of `prefixes`; with `family`, in every
-    campaign of the family.
+    campaign of the family. `consents` are those on which an attempt rests.
     """
     return _cancelled(
         session.execute(
@@ -210,6 +218,7 @@ def cancel_queued_attempts_of(
                             SELECT c.id FROM campaigns c JOIN campaigns one
                             ON one.family_id = c.family_id WHERE one.id = :campaign_id)))
                   AND (CAST(:account_id AS bigint) IS NULL OR a.account_id = :account_id)
+                  AND (CAST(:consents AS bigint[]) IS NULL OR a.consent_id = ANY (:consents))
                   AND (CAST(:caller_id_id AS bigint) IS NULL OR a.caller_id_id = :caller_id_id)
                   AND (CAST(:numbers AS text[]) IS NULL OR EXISTS (
                         SELECT 1 FROM recipients r
@@ -226,6 +235,7 @@ def cancel_queued_attempts_of(
                 "reason": reason,
                 "campaign_id": campaign_id,
                 "account_id": account_id,
+                "consents": list(consents) if consents is not None else None,
                 "caller_id_id": caller_id_id,
                 "numbers": list(numbers) if numbers is not None else None,
                 "prefixes": list(prefixes),

@@ -5,6 +5,23 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+# The campaigns on the same subject as `c`, itself among them: those that name the same one, else
+# those of its family that name none.
+ON_SUBJECT = """
+    ARRAY(SELECT s.id FROM campaigns s
+          WHERE s.subject = c.subject
+             OR (c.subject IS NULL AND s.subject IS NULL AND s.family_id = c.family_id))
+"""
+
+
+def campaigns_on_subject(session: Session, campaign_id: int) -> list[int]:
+    """The campaigns on the same subject as one, itself among them."""
+    return list(
+        session.execute(
+            text(f"SELECT {ON_SUBJECT} FROM campaigns c WHERE c.id = :id"), {"id": campaign_id}
+        ).scalar_one()
+    )
+
 
 def has_recipients(session: Session, campaign_id: int) -> bool:
     """Whether anybody was imported into the campaign."""

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from campaigns.pacing import Slowdown
+from campaigns.store.campaigns import ON_SUBJECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,16 @@ class RunningCampaign:
     purpose: str
     voice: str
     subject: str | None
+    caps: list[dict[str, Any]]
+    same_subject: list[int]
+    name: str
+    status: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    account: str
+    account_status: str
+    live: bool
+    backoff_until: datetime | None
 
 
 def renew_lease(session: Session, holder: str, term: int, seconds: float) -> bool:
@@ -199,10 +210,12 @@ def lock_running_campaigns(
     never be waiting for a pause that wants them.
     """
     rows = session.execute(
-        text("""
+        text(f"""
             SELECT c.id, c.account_id, c.local_presence, c.max_cps, c.next_free,
                    c.weight, c.vtime, c.ramp, c.ramp_since, c.rule_set, c.windows,
-                   c.retry_policy, c.purpose, c.voice, c.subject
+                   c.retry_policy, c.purpose, c.voice, c.subject, c.caps, {ON_SUBJECT},
+                   c.name, c.status, c.starts_at, c.ends_at,
+                   k.name, k.status, k.live, k.backoff_until
             FROM campaigns c
             JOIN accounts k ON k.id = c.account_id
             WHERE c.status = 'running' AND k.status = 'active'

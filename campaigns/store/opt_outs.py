@@ -167,6 +167,45 @@ def opt_outs_of_number(session: Session, number: str, limit: int) -> list[OptOut
     return [OptOutRow(*row) for row in rows]
 
 
+def opt_outs_covering(
+    session: Session,
+    numbers: Sequence[str],
+    campaign_id: int,
+    at: datetime,
+    *,
+    known_by: datetime | None = None,
+    limit: int = 500,
+) -> list[OptOutRow]:
+    """The opt-outs of these numbers in force at `at`, oldest first: everywhere or in the family.
+
+    Also about an instant that is over, since rows keep when they were undone or replaced; then
+    `known_by` leaves out what came later.
+    """
+    rows = session.execute(
+        text(f"""
+            {_ROW} WHERE o.number = ANY (CAST(:keys AS text[]))
+              AND (o.is_prefix OR o.number = ANY (CAST(:numbers AS text[])))
+              AND (o.campaign_id IS NULL OR o.campaign_id = :campaign OR o.family_id = (
+                    SELECT c.family_id FROM campaigns c WHERE c.id = :campaign))
+              AND (CAST(:known_by AS timestamptz) IS NULL
+                   OR coalesce(o.in_force_at, o.created_at) <= :known_by)
+              AND (o.lifted_at IS NULL OR o.lifted_at > :at)
+              AND (o.replaced_at IS NULL OR o.replaced_at > :at)
+              AND (o.expires_at IS NULL OR o.expires_at > :at)
+            ORDER BY o.id LIMIT :limit
+        """),
+        {
+            "keys": sorted({key for number in numbers for key in keys_of(number)}),
+            "numbers": list(numbers),
+            "at": at,
+            "campaign": campaign_id,
+            "known_by": known_by,
+            "limit": limit,
+        },
+    )
+    return [OptOutRow(*row) for row in rows]
+
+
 def opt_outs_written_alike(
     session: Session, number: str, *, is_prefix: bool, limit: int
 ) -> list[OptOutRow]:

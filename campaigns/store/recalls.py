@@ -138,6 +138,23 @@ def request_recall_of_numbers(
     )
 
 
+def request_recall_of_consents(
+    session: Session, consents: Sequence[int], reason: str, now: datetime
+) -> list[int]:
+    """Ask for every unanswered call back that rests on one of these consents."""
+    return _ids(
+        session.execute(
+            text("""
+                UPDATE attempts SET recall_requested_at = :now, recall_reason = :reason
+                WHERE consent_id = ANY (:consents) AND recall_requested_at IS NULL
+                  AND status IN ('dialing', 'ringing')
+                RETURNING id
+            """),
+            {"consents": list(consents), "reason": reason, "now": now},
+        ).all()
+    )
+
+
 def _ids(rows: Sequence[object]) -> list[int]:
     return [row[0] for row in rows]  # type: ignore[index]
 

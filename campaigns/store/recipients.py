@@ -154,38 +154,6 @@ def opted_out_recipients(session: Session, ids: Sequence[int], now: datetime) ->
     return {row[0] for row in rows}
 
 
-def last_calls_to(session: Session, numbers: Sequence[str]) -> dict[str, datetime]:
-    """When each number's last counted call ended, over all campaigns."""
-    rows = session.execute(
-        text("""
-            SELECT n.number, last.ended_at
-            FROM unnest(CAST(:numbers AS text[])) AS n (number)
-            CROSS JOIN LATERAL (
-                SELECT ended_at FROM attempts a
-                WHERE a.number = n.number AND a.status = 'ended' AND a.spent
-                ORDER BY a.ended_at DESC LIMIT 1
-            ) last
-        """),
-        {"numbers": list(numbers)},
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-def attempts_in_last_day(
-    session: Session, ids: Sequence[int], since: datetime
-) -> dict[int, tuple[int, datetime]]:
-    """Per recipient, how many counted attempts began since `since`, and when the first did."""
-    rows = session.execute(
-        text("""
-            SELECT recipient_id, count(*), min(claimed_at) FROM attempts
-            WHERE recipient_id = ANY (:ids) AND spent AND claimed_at >= :since
-            GROUP BY recipient_id
-        """),
-        {"ids": list(ids), "since": since},
-    )
-    return {row[0]: (row[1], row[2]) for row in rows}
-
-
 def recipients_for_outcome(
     session: Session, ids: Sequence[int], now: datetime
 ) -> list[RecipientOutcomeRow]:

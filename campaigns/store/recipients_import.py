@@ -163,10 +163,11 @@ def store_staged_recipients(session: Session, import_id: int, campaign_id: int) 
                 FROM staged_recipients s
             ), stored AS (
                 INSERT INTO recipients (
-                    campaign_id, import_id, dedupe_key, numbers, fields, zone, address, zone_key,
-                    status, reason, next_attempt_at, deadline_at, appointment_at
+                    campaign_id, import_id, import_line, dedupe_key, numbers, fields, zone, address,
+                    zone_key, status, reason, next_attempt_at, deadline_at, appointment_at
                 )
-                SELECT :campaign, :import, dedupe_key, numbers, fields, zone, address, zone_key,
+                SELECT :campaign, :import, line, dedupe_key, numbers, fields, zone, address,
+                    zone_key,
                     CASE WHEN opted_out THEN 'blocked' ELSE status END,
                     CASE WHEN opted_out THEN 'opted out' ELSE reason END,
                     CASE WHEN opted_out THEN NULL ELSE next_attempt_at END,

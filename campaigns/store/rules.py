@@ -46,6 +46,15 @@ def current_rulebook(session: Session | Connection) -> Rulebook:
     return _rulebook(session, row[0], row[1])
 
 
+def rulebook_in_force_at(session: Session | Connection, at: datetime) -> Rulebook | None:
+    """The rules that were in force at an instant; None when there were none yet."""
+    version = session.execute(
+        text("SELECT version FROM rule_activations WHERE at <= :at ORDER BY n DESC LIMIT 1"),
+        {"at": at},
+    ).scalar_one_or_none()
+    return None if version is None else rulebook_of(session, version)
+
+
 def rulebook_of(session: Session | Connection, version: int) -> Rulebook:
     """The rules of one version, in force or not any more. Raises `UnreadableRules`."""
     digest = session.execute(

@@ -14,6 +14,7 @@ doubt      calls of which nobody knows how they ended
 imports    lists that were imported
 wizard     a new campaign, set up step by step
 optouts    who is never called
+consents   who has agreed to be called
 webhooks   who is told what happens
 accounts   with whom calls are placed, and how fast
 users      who may sign in
@@ -33,6 +34,7 @@ from campaigns.web.pages import (
     audit,
     campaign_changes,
     campaigns,
+    consents,
     doubt,
     imports,
     keys,
@@ -62,6 +64,7 @@ for module in (
     doubt,
     imports,
     optouts,
+    consents,
     webhooks,
     accounts,
     users,

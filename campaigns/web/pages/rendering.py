@@ -53,6 +53,7 @@ MENU: Sequence[tuple[str, Sequence[NavLink]]] = (
         "Lists",
         (
             NavLink("/opt-outs", "phone-off", "Opt-outs"),
+            NavLink("/consents", "clipboard-list", "Consents"),
             NavLink("/imports", "file-spreadsheet", "Imports"),
         ),
     ),

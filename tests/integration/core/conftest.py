@@ -1,11 +1,12 @@
 """A database with one account and one running campaign, and short words for what tests do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from campaigns.calls import CallEvent, EventKind
 from campaigns.db import database_now, transaction
@@ -125,3 +126,23 @@ def said(kind: str, call_id: str | None = "call-1", **facts: Any) -> CallEvent:
 def ended(disposition: str = "unknown", call_id: str | None = "call-1") -> CallEvent:
     """The end of a call, with what it proves."""
     return said("ended", call_id, disposition=Disposition(disposition), end_reason="because")
+
+
+@pytest.fixture
+def counting() -> Callable[[Engine], AbstractContextManager[list[str]]]:
+    """Collects the statements that run on an engine meanwhile."""
+
+    @contextmanager
+    def collected(engine: Engine) -> Iterator[list[str]]:
+        seen: list[str] = []
+
+        def note(*told: Any) -> None:
+            seen.append(told[2])
+
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            yield seen
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+
+    return collected

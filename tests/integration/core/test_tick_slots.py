@@ -245,10 +245,10 @@ def test_every_recipient_that_is_read_leaves_the_front(
         late.id: ("expired", "deadline passed", None),
         done.id: ("exhausted", "every allowed attempt was made", None),
         busy.id: ("pending", "number_busy", ticker.now + timedelta(seconds=15)),
-        recent.id: ("pending", "called recently", ticker.now + timedelta(seconds=0.6)),
+        recent.id: ("pending", "gap", ticker.now + timedelta(seconds=0.6)),
         often.id: (
             "pending",
-            "called often enough today",
+            "daily_limit",
             past - timedelta(minutes=1) + day,
         ),
     }

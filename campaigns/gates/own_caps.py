@@ -1,0 +1,75 @@
+"""A campaign's own caps, as it keeps them and as people write them: "3 in 24h to a number"."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from campaigns.compliance import Cap, CapScope
+from campaigns.errors import InvalidInput
+from campaigns.phrases import length
+
+MOST_CAPS = 10
+MOST_CALLS = 100
+LONGEST_HOURS = 366 * 24
+RULE = "the campaign's own cap"
+
+_SCOPES = {
+    "number": CapScope.NUMBER,
+    "subject": CapScope.NUMBER_AND_SUBJECT,
+    "person": CapScope.RECIPIENT,
+}
+_NAMES = {scope: name for name, scope in _SCOPES.items()}
+_TEXT = re.compile(
+    r"(?P<calls>\d+)\s*(?:calls?)?\s*(?:in|per|/)\s*(?P<length>\d+(?:\.\d+)?)\s*(?P<unit>h|d)\w*"
+    r"(?:\s+(?:to\s+an?\s+|per\s+|on\s+an?\s+|on\s+)?(?P<scope>number|subject|person))?",
+    re.IGNORECASE,
+)
+_HOW = 'Write for example "3 in 24h to a number", "2 in 7d on a subject" or "1 in 24h per person".'
+
+
+def read_caps(value: Sequence[Any]) -> tuple[Cap, ...]:
+    """Caps from their JSON form, `{"calls": 3, "hours": 24, "scope": "number"}`.
+
+    Raises `InvalidInput` for anything that cannot be kept.
+    """
+    if len(value) > MOST_CAPS:
+        raise InvalidInput(f"A campaign can have at most {MOST_CAPS} caps of its own.")
+    return tuple(_read(one) for one in value)
+
+
+def cap_of_text(text: str) -> dict[str, Any]:
+    """The JSON form of a cap in words; a scope that is not named is the number.
+
+    Raises `InvalidInput` saying how one is written.
+    """
+    found = _TEXT.fullmatch(text.strip())
+    if found is None:
+        raise InvalidInput(f"“{text[:60]}” is no cap. {_HOW}")
+    hours = float(found["length"]) * (24 if found["unit"].lower() == "d" else 1)
+    scope = (found["scope"] or "number").lower()
+    value = {"calls": int(found["calls"]), "hours": hours, "scope": scope}
+    _read(value)
+    return value
+
+
+def cap_in_words(cap: Cap) -> str:
+    """A cap as `cap_of_text` reads it, more or less: "3 in 1 day to a number"."""
+    whom = {"number": "to a number", "subject": "on a subject", "person": "per person"}
+    return f"{cap.n} in {length(cap.seconds)} {whom[_NAMES[cap.scope]]}"
+
+
+def _read(value: Any) -> Cap:
+    if not isinstance(value, dict) or not set(value) <= {"calls", "hours", "scope"}:
+        raise InvalidInput(f"A cap has calls, hours and a scope. {_HOW}")
+    calls, hours, scope = value.get("calls"), value.get("hours"), value.get("scope", "number")
+    if not isinstance(calls, int) or isinstance(calls, bool) or not 1 <= calls <= MOST_CALLS:
+        raise InvalidInput(f"A cap allows from 1 to {MOST_CALLS} calls. {_HOW}")
+    if (
+        not isinstance(hours, int | float)
+        or isinstance(hours, bool)
+        or not 0 < hours <= LONGEST_HOURS
+    ):
+        raise InvalidInput(f"A cap counts over at most {LONGEST_HOURS} hours. {_HOW}")
+    if scope not in _SCOPES:
+        raise InvalidInput(f"A cap counts by number, subject or person, not {str(scope)[:40]!r}.")
+    return Cap(calls, hours * 3600.0, _SCOPES[scope], RULE)
