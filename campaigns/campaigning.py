@@ -231,13 +231,17 @@ def _run(session: Session, campaign: Campaign, now: datetime, word: str) -> None
     _change(session, campaign, CampaignStatus.RUNNING, now, word)
 
 
-def pause_campaign(session: Session, campaign_id: int, now: datetime, why: str) -> list[int]:
+def pause_campaign(
+    session: Session, campaign_id: int, now: datetime, why: str, *, by_itself: bool = False
+) -> list[int]:
     """Pause: when this commits, nothing is queued and nothing new is claimed.
 
     Returns the calls to be recalled: those accepted that do not ring yet. What rings may ring.
+    With `by_itself` no person asked for it, and a mail goes out with this transaction.
     """
     gate.close_gate(session)
     campaign = campaign_by_id(session, campaign_id, lock=True)
+    campaign.paused_itself = by_itself
     _change(session, campaign, CampaignStatus.PAUSED, now, f"paused: {why}")
     campaign.paused_at = now
     return halt_campaign(session, campaign_id, "paused", now, ringing_too=False)
@@ -303,10 +307,11 @@ def resume_account(session: Session, name: str, now: datetime) -> Account:
     session.execute(
         text("""
             UPDATE accounts SET status = 'active', status_reason = NULL, paused_itself = false,
-                backoff_until = NULL, backoff_level = 0, slowed_part = NULL, slowed_at = NULL
+                backoff_until = NULL, backoff_level = 0, slowed_part = NULL, slowed_at = NULL,
+                judged_from = :now
             WHERE id = :id
         """),
-        {"id": account.id},
+        {"id": account.id, "now": now},
     )
     dispatch.write_log(session, "The account was resumed.", now, account_id=account.id)
     session.refresh(account)

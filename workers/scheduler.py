@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns import (
     campaigning,
+    guarding,
     hints,
     idempotency,
     logs,
@@ -48,6 +49,7 @@ log = logging.getLogger(__name__)
 PROBE_SECONDS = 2.0
 SWEEP_SECONDS = 0.5
 LOOK_UP_SECONDS = 1.0
+WATCH_SECONDS = 1.0
 IMPORT_SECONDS = 5.0
 RECUR_SECONDS = 1.0
 TIDY_SECONDS = 60.0
@@ -98,6 +100,7 @@ class SchedulerProcess:
             (self._leading(self.probe), PROBE_SECONDS),
             (self._leading(self.sweep), SWEEP_SECONDS),
             (self._leading(self.look_up), LOOK_UP_SECONDS),
+            (self._leading(self.watch), WATCH_SECONDS),
             (self._leading(self.hint_imports), IMPORT_SECONDS),
             (self._leading(self.recur), RECUR_SECONDS),
             (self._leading(self.tidy), TIDY_SECONDS),
@@ -183,6 +186,10 @@ class SchedulerProcess:
             campaigning.complete_drained_campaigns(session, database_now(session))
         with transaction(self._engine) as session:
             slowing.note_full_rates(session, database_now(session))
+
+    def watch(self) -> None:
+        """Pause what calls badly."""
+        self._hints.recall(guarding.watch(self._engine))
 
     def look_up(self) -> None:
         """Ask the providers about silent attempts."""

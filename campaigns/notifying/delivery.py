@@ -151,7 +151,7 @@ class Courier:
         if mailer is None:
             return Reply(None, NO_MAIL, 0)
         try:
-            mailer.send(mail.account_paused(mailer, message_id(one.key), one.at, one.data))
+            mailer.send(mail.about(mailer, one.type, message_id(one.key), one.at, one.data))
         except (OSError, smtplib.SMTPException, ValueError, OutdialError) as error:
             return Reply(None, _plain(error), round((monotonic() - began) * 1000))
         return Reply(250, None, round((monotonic() - began) * 1000))

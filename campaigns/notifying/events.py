@@ -22,12 +22,14 @@ EVENT_TYPES: dict[str, str] = {
     "recipient.removed": "Somebody took a person out of a campaign in which they had been called.",
     "campaign.started": "A campaign began to dial.",
     "campaign.paused": "Somebody paused a campaign.",
-    "campaign.paused_itself": "A campaign stands still because its account paused by itself.",
+    "campaign.paused_itself": "A campaign stands still: its account paused by itself, or it did.",
     "campaign.resumed": "Somebody resumed a campaign.",
     "campaign.stopped": "A campaign was stopped for good, by somebody or by its end.",
     "campaign.completed": "Nobody in a campaign is left to be called.",
     "account.paused": "An account dials no more; told is whether somebody or itself paused it.",
     "account.resumed": "Somebody let an account dial again.",
+    "caller_id.paused": "A number is shown no more; told is whether somebody or itself paused it.",
+    "caller_id.resumed": "Somebody let a number be shown again.",
 }
 
 

@@ -113,30 +113,90 @@ def _pages_of(config: Settings) -> str | None:
     return url if host in {name.strip("[]").lower() for name in config.page_hosts} else None
 
 
+def about(
+    mailer: Mailer, kind: str, message_id: str, at: datetime, data: Mapping[str, Any]
+) -> EmailMessage:
+    """The mail about something that paused by itself, from its event. `kind` is the event's."""
+    if kind == "caller_id.paused":
+        return caller_id_paused(mailer, message_id, at, data)
+    if kind == "campaign.paused_itself":
+        return campaign_paused(mailer, message_id, at, data)
+    return account_paused(mailer, message_id, at, data)
+
+
 def account_paused(
     mailer: Mailer, message_id: str, at: datetime, data: Mapping[str, Any]
 ) -> EmailMessage:
     """The mail about an account that paused by itself, from the event's data."""
     account, campaigns = _line(data["account"]), data["campaigns"]
-    message = EmailMessage()
-    message["Subject"] = f"Outdial: the account {account} has paused itself"
-    message["From"] = mailer.sender
-    message["To"] = ", ".join(mailer.recipients)
-    message["Date"] = format_datetime(at)
-    message["Message-ID"] = f"<{message_id}@outdial.invalid>"
-    message["Auto-Submitted"] = "auto-generated"
     parts = [
         f"The account {account} has paused itself and places no more calls.",
         f"When: {at:%Y-%m-%d %H:%M:%S} UTC",
         f"Why: {data['reason']}",
         _standing(campaigns),
-        "What was kept: calls that ring or are answered go on to their end. Everybody who was "
-        "about to be called waits for their turn, and what was refused is not counted as a call. "
-        "Nobody is forgotten and nobody is called twice.",
+        f"{KEPT} Everybody who was about to be called waits for their turn, and what was refused "
+        "is not counted as a call. Nobody is forgotten and nobody is called twice.",
         "What to do: put right what the reason names, then resume the account, on the page of "
         f"accounts or with: outdial account resume {_quoted(account)}",
         *_links(mailer.pages, campaigns),
     ]
+    return _message(mailer, f"the account {account} has paused itself", message_id, at, parts)
+
+
+def caller_id_paused(
+    mailer: Mailer, message_id: str, at: datetime, data: Mapping[str, Any]
+) -> EmailMessage:
+    """The mail about a caller id that paused by itself, from the event's data."""
+    number, account = _line(data["caller_id"]), _line(data["account"])
+    campaigns = data["campaigns"]
+    shown = "\n".join(f"  - {_line(one['name'])} (campaign {one['id']})" for one in campaigns)
+    parts = [
+        f"The number {number} of the account {account} has paused itself and is shown no more.",
+        f"When: {at:%Y-%m-%d %H:%M:%S} UTC",
+        f"Why: {data['reason']}",
+        "These running campaigns show it; those with further numbers go on with them, the others "
+        f"stand still:\n{shown}"
+        if campaigns
+        else "No running campaign shows it.",
+        f"{KEPT} Everybody who was about to be called waits for their turn.",
+        "What to do: put right what the reason names, then resume the number, on the account's "
+        f"page or with: outdial account resume-caller-id {_quoted(account)} {number}",
+        *_links(mailer.pages, campaigns),
+    ]
+    return _message(mailer, f"the number {number} has paused itself", message_id, at, parts)
+
+
+def campaign_paused(
+    mailer: Mailer, message_id: str, at: datetime, data: Mapping[str, Any]
+) -> EmailMessage:
+    """The mail about a campaign that paused by itself, from the event's data."""
+    campaign = data["campaign"]
+    name = _line(campaign["name"])
+    parts = [
+        f"The campaign {name} has paused itself and calls nobody. Others go on.",
+        f"When: {at:%Y-%m-%d %H:%M:%S} UTC",
+        f"Why: it was {data['reason']}.",
+        f"{KEPT} Everybody who was about to be called waits for their turn.",
+        "What to do: look at its list, take out or put right what is wrong, then resume the "
+        f"campaign, on its page or with: outdial campaign resume {campaign['id']}",
+        *_links(mailer.pages, [campaign]),
+    ]
+    return _message(mailer, f"the campaign {name} has paused itself", message_id, at, parts)
+
+
+KEPT = "What was kept: calls that ring or are answered go on to their end."
+
+
+def _message(
+    mailer: Mailer, subject: str, message_id: str, at: datetime, parts: list[str]
+) -> EmailMessage:
+    message = EmailMessage()
+    message["Subject"] = f"Outdial: {subject}"
+    message["From"] = mailer.sender
+    message["To"] = ", ".join(mailer.recipients)
+    message["Date"] = format_datetime(at)
+    message["Message-ID"] = f"<{message_id}@outdial.invalid>"
+    message["Auto-Submitted"] = "auto-generated"
     message.set_content("\n\n".join(parts) + "\n")
     return message
 

@@ -1,6 +1,6 @@
-"""What people do to an account: add, change, pause, switch off; its caller ids; its credentials."""
+"""What people do to an account: add, change, pause, switch off, check its credentials."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
@@ -13,10 +13,11 @@ from campaigns.access import SYSTEM, Actor
 from campaigns.campaigning import account_named
 from campaigns.db import transaction
 from campaigns.errors import InvalidInput, NotAllowed, NotFound
-from campaigns.models import Account, CallerId
+from campaigns.models import Account
 from campaigns.providers import check_credentials
 from campaigns.providers.base import CredentialCheck
-from campaigns.provisioning import NewAccount, check_address, check_caller_id, credentials_of
+from campaigns.provisioning import NewAccount, check_address, credentials_of
+from campaigns.safety import SafetyPolicy
 from campaigns.stopping import pause_account, switch_account_off
 from campaigns.store import accounts as rows
 from campaigns.store import gate
@@ -27,7 +28,7 @@ from campaigns.vault import Vault
 class AccountChange:
     """What is to be another; None stays as it is. Secrets are never shown, so also only replaced.
 
-    `cps` is calls per second.
+    `cps` is calls per second. `safety` names what is to be another in its safety stop.
     """
 
     base_url: str | None = None
@@ -38,6 +39,7 @@ class AccountChange:
     cps: float | None = None
     max_concurrent: int | None = None
     max_waiting: int | None = None
+    safety: Mapping[str, Any] | None = None
 
 
 def add_account(
@@ -92,57 +94,14 @@ def change_account(
             setattr(account, name, value.strip() if isinstance(value, str) else value)
     if not account.project_id:
         raise InvalidInput("An account needs a project id. Nothing was changed.")
+    if change.safety is not None:
+        policy = SafetyPolicy.parse({**(account.safety or {}), **change.safety})
+        account.safety = policy.serialise()
     replaced = _replace_secrets(account, change, vault)
     session.flush()
     after = _described(session, account) | dict.fromkeys(replaced, "a new one")
     if after != before:
         _record(session, account, "account.change", actor, now, before, after)
-    return account
-
-
-def add_caller_id(
-    session: Session, account_id: int, number: str, actor: Actor, now: datetime
-) -> Account:
-    """Give an account one more number to present; raises `InvalidInput` or `NotAllowed`."""
-    account = account_by_id(session, account_id, lock=True)
-    plain = check_caller_id(number)
-    before = _caller_ids(session, account)
-    if plain in before["caller_ids"]:
-        raise NotAllowed(f"{plain} is a caller id of {account.name} already. Nothing was changed.")
-    session.add(CallerId(account_id=account_id, number=plain))
-    session.flush()
-    after = _caller_ids(session, account)
-    _record(session, account, "account.add_caller_id", actor, now, before, after)
-    return account
-
-
-def remove_caller_id(
-    session: Session, account_id: int, number: str, actor: Actor, now: datetime
-) -> Account:
-    """Take a number from an account.
-
-    Raises `NotFound`, and `NotAllowed` when a campaign or a call has presented it, or none would
-    be left.
-    """
-    account = account_by_id(session, account_id, lock=True)
-    row = rows.find_caller_id(session, account_id, number.strip())
-    if row is None:
-        raise NotFound(f"{number[:40]} is no caller id of {account.name}. Nothing was changed.")
-    before = _caller_ids(session, account)
-    if len(before["caller_ids"]) == 1:
-        raise NotAllowed(
-            f"{row.number} is the only caller id of {account.name}, and it needs one. Nothing was "
-            "changed. Add another one first."
-        )
-    if rows.caller_id_is_used(session, row.id):
-        raise NotAllowed(
-            f"{row.number} is used by a campaign, or was shown in calls that are still on record. "
-            "Nothing was changed."
-        )
-    session.delete(row)
-    session.flush()
-    after = _caller_ids(session, account)
-    _record(session, account, "account.remove_caller_id", actor, now, before, after)
     return account
 
 

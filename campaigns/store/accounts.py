@@ -27,9 +27,13 @@ def caller_ids_of(session: Session, account_id: int) -> list[str]:
     return list(session.scalars(query))
 
 
-def find_caller_id(session: Session, account_id: int, number: str) -> CallerId | None:
-    """One of them by its number."""
+def find_caller_id(
+    session: Session, account_id: int, number: str, *, lock: bool = False
+) -> CallerId | None:
+    """One of them by its number; locked until the transaction ends if that is asked for."""
     query = select(CallerId).where(CallerId.account_id == account_id, CallerId.number == number)
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     return session.scalars(query).first()
 
 

@@ -28,6 +28,7 @@ GROUPS = {
     "recipient": "People",
     "campaign": "Campaigns",
     "account": "Accounts",
+    "caller_id": "Caller ids",
 }
 STATES = {
     "": "All",

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from campaigns.config import Settings
 from campaigns.errors import NotConfigured
-from campaigns.notifying.mail import Mailer, account_paused
+from campaigns.notifying.mail import Mailer, about, account_paused
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 DATA = {
@@ -102,3 +102,34 @@ def test_the_server_is_read_from_its_url():
     assert server.password == "p@ss"
     assert server.tls_from_the_start
     assert mailer().server.port == 587
+
+
+def test_the_mail_about_a_number_says_which_campaigns_show_it_and_how_to_resume_it():
+    data = DATA | {"caller_id": "+12015550199", "reason": "12 of the last 20 calls failed"}
+    message = about(mailer(), "caller_id.paused", "msg_1", AT, data)
+    assert message["Subject"] == "Outdial: the number +12015550199 has paused itself"
+    text = text_of(message)
+    assert "Why: 12 of the last 20 calls failed" in text
+    assert "  - Water is off (campaign 8)\n" in text
+    assert 'outdial account resume-caller-id "main line" +12015550199' in text
+    alone = text_of(about(mailer(), "caller_id.paused", "msg_1", AT, data | {"campaigns": []}))
+    assert "No running campaign shows it." in alone
+
+
+def test_the_mail_about_a_campaign_says_why_and_how_to_resume_it():
+    data = {
+        "campaign": {"id": 8, "name": "Water is off\r\nBcc: x@example.org", "kind": "announcement"},
+        "account": "main line",
+        "reason": "paused: 12 of the last 20 numbers do not exist",
+    }
+    message = about(mailer(), "campaign.paused_itself", "msg_1", AT, data)
+    assert message["Bcc"] is None
+    assert message["Subject"].startswith("Outdial: the campaign Water is off")
+    text = text_of(message)
+    assert "12 of the last 20 numbers do not exist" in text
+    assert "outdial campaign resume 8" in text
+
+
+def test_an_account_is_told_of_as_before():
+    told = about(mailer(), "account.paused", "msg_1", AT, DATA)
+    assert told["Subject"] == account_paused(mailer(), "msg_1", AT, DATA)["Subject"]
