@@ -40,6 +40,7 @@ class NewCampaign:
     ring_timeout: int = 30
     retry_policy: Mapping[str, Any] = field(default_factory=dict)
     reminder: Mapping[str, Any] | None = None
+    household: str = "wait"
     default_country: str = "US"
     draft: Mapping[str, Any] | None = None
 
@@ -123,9 +124,16 @@ def _columns(session: Session, new: NewCampaign) -> dict[str, Any]:
         "ring_timeout": new.ring_timeout,
         "retry_policy": RetryPolicy.parse(dict(new.retry_policy)).serialise(),
         "reminder": dict(new.reminder) if new.reminder is not None else None,
+        "household": _household(new.household),
         "default_country": new.default_country.upper(),
         "draft": dict(new.draft) if new.draft is not None else None,
     }
+
+
+def _household(value: str) -> str:
+    if value not in ("wait", "merge"):
+        raise InvalidInput("People who share a number either wait for each other or are merged.")
+    return value
 
 
 def account_named(session: Session, name: str) -> Account:

@@ -28,6 +28,8 @@ UNCOUNTED = frozenset(
 )
 # What a late word about a call may turn into a further call: `review` is for want of such a word.
 OPEN = frozenset({RecipientStatus.IN_FLIGHT, RecipientStatus.PENDING, RecipientStatus.REVIEW})
+# What becomes of an appointment: the reasons of cancelled attempts, of recalls, and of removals.
+MOVED, CANCELLED = "appointment_moved", "appointment_cancelled"
 # Cancels after which the whole account waits, not just the recipient.
 ACCOUNT_WAITS = frozenset({"congested", "not_sent", "account_backoff"})
 
@@ -61,6 +63,10 @@ def _readable_fate_of_cancel(
 def _fate_of_cancel(book: Rulebook, row: RecipientOutcomeRow, reason: str, now: datetime) -> Fate:
     if row.opted_out or reason == "opted_out":
         return Fate(row.id, RecipientStatus.BLOCKED, "opted out")
+    if row.appointment_cancelled:
+        return Fate(row.id, RecipientStatus.REMOVED, CANCELLED)
+    if reason == MOVED:
+        return _planned_anew(row)
     if row.deadline_at is not None and row.deadline_at <= now:
         return Fate(row.id, RecipientStatus.EXPIRED, "deadline passed")
     if reason in UNCOUNTED:
@@ -139,6 +145,25 @@ class _Tried:
         return [call.claimed_at for call in self.calls]
 
 
+def _planned_anew(row: RecipientOutcomeRow) -> Fate:
+    """The appointment is at another time now: its reminders begin anew, as far as they are of
+    use."""
+    return Fate(row.id, RecipientStatus.EXPIRED, "deadline passed", first_stage=0)
+
+
+def turn_to_number(
+    session: Session, recipient_id: int, place: int, at: datetime, now: datetime
+) -> Fate:
+    """Give the turn to another of the recipient's numbers, with its own calling hours, from `at`
+    on; returns what becomes of the recipient, to be settled by the caller."""
+    (row,) = recipients.recipients_for_outcome(session, [recipient_id], now)
+    book = rules.current_rulebook(session)
+    fate, where = _pending_when_open(book, row, row.numbers[place], at, "household")
+    key = recipients.zone_key_for(session, where) if where.known else None
+    recipients.turn_to_number(session, recipient_id, place, key)
+    return fate
+
+
 def conclude(
     session: Session, attempt: LockedAttempt, disposition: Disposition, now: datetime
 ) -> None:
@@ -155,6 +180,11 @@ def conclude(
     tried = _Tried(call_status.past_calls_of(session, row.id))
     book = rules.current_rulebook(session)
     fate, index, place = _fate_of_call(book, row, attempt, disposition, remaining, tried, now)
+    if _is_about_the_past(row, attempt):
+        past = _fate_after_past_call(row, fate)
+        if past is None:
+            return
+        fate = past
     if fate.status == RecipientStatus.PENDING and row.status not in OPEN:
         return  # settled meanwhile by something other than a call: no late word undoes that
     recipients.settle_outcome(
@@ -166,6 +196,25 @@ def conclude(
         zone_key=recipients.zone_key_for(session, place) if place.known else None,
         attempts_spent=tried.spent,
     )
+
+
+def _is_about_the_past(row: RecipientOutcomeRow, attempt: LockedAttempt) -> bool:
+    """Whether the call was about an earlier reminder, or another time of the appointment."""
+    since = row.counted_from
+    return since is not None and attempt.claimed_at is not None and attempt.claimed_at <= since
+
+
+def _fate_after_past_call(row: RecipientOutcomeRow, fate: Fate) -> Fate | None:
+    """What a call about an earlier reminder, or another time, still means; None when nothing.
+
+    An opt-out always counts, and so does an answer about this appointment. While the call was on,
+    its appointment was moved: then the reminders of the new time come next.
+    """
+    if fate.status in (RecipientStatus.BLOCKED, RecipientStatus.REMOVED):
+        return fate
+    if row.answered:
+        return Fate(row.id, RecipientStatus.COMPLETED, "answered by a person", last=True)
+    return _planned_anew(row) if row.status == RecipientStatus.IN_FLIGHT else None
 
 
 def _numbers_left(row: RecipientOutcomeRow, number: str, disposition: Disposition) -> list[str]:
@@ -186,6 +235,8 @@ def _fate_of_call(
     index = min(row.number_index, max(len(remaining) - 1, 0))
     if row.opted_out or attempt.recall_reason == "opted_out":
         return Fate(row.id, RecipientStatus.BLOCKED, "opted out"), index, NOWHERE
+    if row.appointment_cancelled:
+        return Fate(row.id, RecipientStatus.REMOVED, CANCELLED), index, NOWHERE
     policy = retries.RetryPolicy.parse(row.retry_policy)
     message_left = tried.ended_as(Disposition.ANSWERED_MACHINE) > 0
     decision = retries.decide(
@@ -207,7 +258,9 @@ def _fate_of_call(
         if turn is None:
             decision = retries.used_up(policy, message_left=message_left)
     if isinstance(decision, retries.Stop):
-        return Fate(row.id, decision.status, decision.reason), index, NOWHERE
+        # Without a number there is nobody to remind, however many reminders are left.
+        fate = Fate(row.id, decision.status, decision.reason, last=not remaining)
+        return fate, index, NOWHERE
     assert turn is not None, "used up otherwise"
     instants = tried.instants if policy.other_hour else ()
     fate, place = _pending_when_open(

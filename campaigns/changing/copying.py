@@ -90,13 +90,7 @@ def redial_unreached(
             )
         statuses.append(RecipientStatus.PENDING)
     draft = _copy(session, source, wanted.name or f"{source.name} (redial)", "redial", now)
-    rule = source.reminder or {}
-    whom = Copied(
-        statuses=[status.value for status in statuses],
-        unknown_too=wanted.include_unknown,
-        offset=float(rule["offset"]) if rule else None,
-        deadline=float(rule.get("deadline", 0.0)),
-    )
+    whom = Copied([status.value for status in statuses], wanted.include_unknown)
     allow_long_work(session)
     people = changes.copy_people(session, source.id, draft.id, whom, now)
     if not people:

@@ -176,11 +176,7 @@ def _hold(session: Session, recipient_id: int, *, even_if_over: bool = False) ->
     if row is None or campaign is None:
         raise NotFound(f"There is no recipient {recipient_id}.")
     rule = campaign.reminder
-    return _Held(
-        row,
-        campaign,
-        ReminderRule(float(rule["offset"]), float(rule.get("deadline", 0.0))) if rule else None,
-    )
+    return _Held(row, campaign, ReminderRule.parse(rule) if rule else None)
 
 
 def _why_not(row: Recipient) -> str:

@@ -247,7 +247,7 @@ def _save(
     for desk in desks:
         pace = own[desk.id]
         next_free = pace.scope.state.next_free if pace is not None else None
-        dispatch.save_campaign_pacing(session, desk.id, next_free, desk.vtime)
+        dispatch.save_campaign_pacing(session, desk.id, next_free, desk.vtime, desk.served)
 
 
 def _batches(planned: Sequence[PlannedAttempt]) -> Iterator[list[int]]:

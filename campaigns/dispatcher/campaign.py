@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 from campaigns import compliance, gates, pacing
 from campaigns.dispatcher.facts import Bound, known_about
 from campaigns.dispatcher.hours import OpenHours
+from campaigns.dispatcher.household import merged_by_household
 from campaigns.dispatcher.standing import standing_of
 from campaigns.gates import Facts, Installation, Verdict
 from campaigns.lifecycle import RecipientStatus
+from campaigns.retries import RetryPolicy
 from campaigns.store import attempts, recipients
 from campaigns.store.dispatch import AccountLoad, RunningCampaign
 from campaigns.store.recipients import DueRecipient, Fate
@@ -66,7 +68,12 @@ class CampaignDesk:
         self._reads_left = EXTRA_READS
         # How many slots the campaign has used so far: the ratio of retries is kept over all ticks,
         # since a single tick often has room for one call only.
-        self._served = round(campaign.vtime * campaign.weight)
+        self._served = campaign.served
+
+    @property
+    def served(self) -> int:
+        """How many slots the campaign has had, with those of this tick."""
+        return self._served + len(self.ready)
 
     def take(self, quota: int, *, free: int = 0) -> int:
         """Find up to `quota` recipients to call; returns how many were found.
@@ -91,8 +98,7 @@ class CampaignDesk:
         """Due recipients, first calls and retries in their fixed ratio, one side filling up."""
         if not self._open:
             return []
-        before = self._served + len(self.ready)
-        _, again = pacing.split(count, RETRY_SHARE, split_before=before)
+        _, again = pacing.split(count, RETRY_SHARE, split_before=self.served)
         retried = self._due(again, retry=True)
         fresh = self._due(count - len(retried), retry=False)
         if len(fresh) + len(retried) < count:
@@ -114,6 +120,7 @@ class CampaignDesk:
             retry=retry,
             limit=count,
             skip=sorted(seen),
+            by_deadline=self.campaign.reminds,
         )
 
     def _hold(self, passed: Sequence[Passed]) -> int:
@@ -122,12 +129,27 @@ class CampaignDesk:
             return 0
         ids = attempts.reserve_attempt_ids(self._session, len(passed))
         held = attempts.hold_numbers(self._session, ids, [one.number for one, _ in passed])
+        # Asked once the numbers are held: a call that was still on is over, and is seen.
+        mine = [one for attempt_id, (one, _) in zip(ids, passed, strict=True) if attempt_id in held]
+        merged = self._merge_households(mine)
         for attempt_id, (one, facts) in zip(ids, passed, strict=True):
-            if attempt_id in held:
+            if one.id in merged:
+                attempts.let_go_of_numbers(self._session, [attempt_id])
+                held.discard(attempt_id)
+            elif attempt_id in held:
                 self.ready.append(self._ready(attempt_id, one, facts))
             else:
                 self._snooze(one, self._scaled(gates.NUMBER_BUSY_SECONDS), "number_busy")
         return len(held)
+
+    def _merge_households(self, ready: Sequence[DueRecipient]) -> set[int]:
+        """Those who need no call to this number: somebody else of theirs was reached at it."""
+        if self.campaign.household != "merge" or not ready:
+            return set()
+        policy = RetryPolicy.parse(self.campaign.retry_policy)
+        fates = merged_by_household(self._session, self.campaign, policy, ready, self.now)
+        self._fates += fates
+        return {fate.recipient_id for fate in fates}
 
     def _ready(self, attempt_id: int, one: DueRecipient, facts: Facts) -> Ready:
         """Somebody to be called, with what the call rests on and until when that holds."""

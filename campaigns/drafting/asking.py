@@ -22,6 +22,7 @@ from campaigns.flows.model import CallFlow
 from campaigns.phone import parse_number
 from campaigns.reminders import FORMATS, ReminderRule
 
+RULE = ("offset", "offsets", "deadline", "deadlines", "again_when_confirmed")
 Length = Annotated[float, BeforeValidator(seconds_of), Field(ge=0, allow_inf_nan=False)]
 PositiveNumber = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1, max_length=200, examples=["Tuesday reminders"])]
@@ -41,10 +42,27 @@ class _Asked(Wording):
         'or a text such as "24h", "90m", "2d". Unset: 24 hours.',
         examples=["24h"],
     )
+    offsets: list[Length] | None = Field(
+        None,
+        min_length=1,
+        max_length=10,
+        description="Reminders only, in place of `offset`: several reminders of each appointment, "
+        "each so long before it. One ends at latest when the next is due.",
+        examples=[["3d", "24h", "2h"]],
+    )
     deadline: Length | None = Field(
         None,
         description="Reminders only: how long before the appointment a call is of no more use.",
         examples=["2h"],
+    )
+    deadlines: list[Length] | None = Field(
+        None,
+        max_length=10,
+        description="Reminders only, in place of `deadline`: one for each of `offsets`.",
+    )
+    again_when_confirmed: bool | None = Field(
+        None,
+        description="Reminders only: whether who has confirmed hears the further reminders too.",
     )
     date_format: str | None = Field(
         None,
@@ -91,6 +109,11 @@ class _Asked(Wording):
         "message is left once, then a person is called for), `other_hour` (a call on a later day "
         "goes out at an hour not tried before), `redial_unknown`, `jitter`.",
         examples=[{"max_attempts": 3, "waits": {"busy": [300, 600], "no_answer": [1800]}}],
+    )
+    household: Literal["wait", "merge"] = Field(
+        "wait",
+        description="People of the campaign who share a number: each is called, one after the "
+        'other ("wait"), or one call that reaches somebody is for all of them ("merge").',
     )
     default_country: Annotated[str, Field(pattern=r"^[A-Za-z]{2}$")] = Field(
         "US", description="ISO 3166 country of numbers without a country code."
@@ -156,6 +179,7 @@ class CampaignDraft(_Asked):
             ring_timeout=self.ring_timeout,
             retry_policy=self._retries(),
             reminder=self._rule(),
+            household=self.household,
             default_country=known_country(self.default_country),
             draft={"wording": self.kept(), "written": written, "seen": []},
         )
@@ -172,16 +196,38 @@ class CampaignDraft(_Asked):
 
     def _rule(self) -> dict[str, Any] | None:
         if self.kind != "reminder":
-            if self.offset is not None or self.deadline is not None or self.date_format:
+            if self.date_format or any(getattr(self, name) is not None for name in RULE):
                 raise InvalidInput("Only a reminder has an offset, a deadline or a date format.")
             return None
-        rule = ReminderRule(86400.0 if self.offset is None else self.offset, self.deadline or 0.0)
+        rule = self._stages()
         if self.date_format is not None and self.date_format not in FORMATS:
             raise InvalidInput(
                 f"{self.date_format[:40]!r} is not a date format. Known: {', '.join(FORMATS)}."
             )
-        stored = {"offset": rule.offset, "deadline": rule.deadline}
-        return stored | ({"date_format": self.date_format} if self.date_format else {})
+        return rule.serialise() | ({"date_format": self.date_format} if self.date_format else {})
+
+    def _stages(self) -> ReminderRule:
+        if self.offset is not None and self.offsets is not None:
+            raise InvalidInput("Give one `offset`, or several `offsets`, not both.")
+        if self.deadline is not None and self.deadlines is not None:
+            raise InvalidInput("Give one `deadline` for all, or `deadlines`, not both.")
+        offsets = self.offsets or [86400.0 if self.offset is None else self.offset]
+        ends = self.deadlines if self.deadlines is not None else self.deadline or 0.0
+        return ReminderRule.of(offsets, ends, again_when_confirmed=bool(self.again_when_confirmed))
+
+
+def without_old_rule(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A campaign's settings without what a change puts something else in the place of: one
+    reminder, or several."""
+    gone = set()
+    for one, other in (("offset", "offsets"), ("deadline", "deadlines")):
+        gone |= {other} if changes.get(one) is not None else set()
+        gone |= {one} if changes.get(other) is not None else set()
+    if changes.get("offsets") is not None and "deadlines" not in changes:
+        gone.add("deadlines")  # they belonged to the reminders there were
+    if changes.get("offset") is not None:
+        gone |= {"deadlines"}
+    return {key: None if key in gone else value for key, value in before.items()}
 
 
 class CampaignEdit(_Asked):

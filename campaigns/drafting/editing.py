@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 from campaigns import auditing
 from campaigns.access import Actor
 from campaigns.campaigning import account_named, campaign_by_id, create_campaign, rewrite_draft
-from campaigns.drafting.asking import CampaignDraft, CampaignEdit
+from campaigns.drafting.asking import RULE, CampaignDraft, CampaignEdit, without_old_rule
 from campaigns.drafting.wording import Wording, flow_without_texts
 from campaigns.errors import NotAllowed
 from campaigns.lifecycle import CampaignStatus
 from campaigns.models import Account, CallerId, Campaign, Flow
+from campaigns.reminders import ReminderRule
 from campaigns.store import drafts
 from campaigns.store.imports import allow_long_work
 from campaigns.store.recurrences import find_live_recurrence_of
@@ -51,8 +52,7 @@ def settings_of(session: Session, campaign: Campaign) -> dict[str, Any]:
         "account": session.get_one(Account, campaign.account_id).name,
         "caller_id": session.get_one(CallerId, campaign.caller_id_id).number,
         **_texts_of(session, campaign),
-        "offset": reminder.get("offset"),
-        "deadline": reminder.get("deadline"),
+        **{name: reminder.get(name) for name in RULE},
         "date_format": reminder.get("date_format"),
         "windows": {day: spans for day, spans in campaign.windows.items() if day != "holidays"},
         "holidays": campaign.windows.get("holidays"),
@@ -63,6 +63,7 @@ def settings_of(session: Session, campaign: Campaign) -> dict[str, Any]:
         "weight": campaign.weight,
         "ring_timeout": campaign.ring_timeout,
         "retry_policy": campaign.retry_policy,
+        "household": campaign.household,
         "default_country": campaign.default_country,
     }
 
@@ -163,7 +164,7 @@ def _texts_of(session: Session, campaign: Campaign) -> dict[str, Any]:
 def _merged(
     session: Session, before: Mapping[str, Any], changes: Mapping[str, Any]
 ) -> dict[str, Any]:
-    values = {**before, **changes}
+    values = {**without_old_rule(before, changes), **changes}
     if _TEXTS & set(changes):
         if changes.get("flow") is not None:  # in place of all texts
             values = {key: value for key, value in values.items() if key not in _TEXTS}
@@ -185,13 +186,11 @@ def _plan_anew(
     session: Session, campaign: Campaign, old_rule: Mapping[str, Any], now: datetime
 ) -> None:
     """Whoever was imported by another rule is due at another time."""
-    rule = campaign.reminder or {}
-    old = (old_rule.get("offset"), old_rule.get("deadline", 0.0))
-    new = (rule["offset"], rule.get("deadline", 0.0))
-    if old != new:
+    before, after = ReminderRule.parse(old_rule), ReminderRule.parse(campaign.reminder or {})
+    if before.stages != after.stages:
         allow_long_work(session)
         session.flush()
-        drafts.replan_reminders(session, campaign.id, new[0], new[1], now)
+        drafts.replan_reminders(session, campaign.id, now)
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

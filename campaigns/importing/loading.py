@@ -88,7 +88,7 @@ def reminder_rule(campaign: ImportingCampaign) -> ReminderRule | None:
         return None
     if rule is None:
         raise InvalidInput("The campaign has no reminder rule. Nothing was imported.")
-    return ReminderRule(offset=float(rule["offset"]), deadline=float(rule.get("deadline", 0)))
+    return ReminderRule.parse(rule)
 
 
 def completed(options: ImportOptions, campaign: ImportingCampaign) -> ImportOptions:
@@ -199,5 +199,6 @@ class _Stage:
             next_attempt_at=verdict.due_at,
             deadline_at=verdict.deadline_at,
             appointment_at=verdict.appointment_at,
+            stage=verdict.stage,
             row=kept_text(row.text),
         )

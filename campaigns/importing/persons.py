@@ -45,6 +45,7 @@ class Accepted(NamedTuple):
     due_at: datetime | None
     deadline_at: datetime | None
     appointment_at: datetime | None
+    stage: int  # which of the reminders comes first
     dedupe_key: str
     repairs: tuple[Repaired, ...] = ()
 
@@ -123,14 +124,14 @@ class PersonRules:
         """The recipient, with when they are due and until when."""
         status, reason = RecipientStatus.PENDING, None
         due_at: datetime | None = self._now
-        deadline_at = None
+        deadline_at, stage = None, 0
         if self.reminder and appointment:
             planned = due_times(self.reminder, appointment, self._now)
             deadline_at = planned.deadline_at
             if isinstance(planned, TooLate):
                 status, reason, due_at = RecipientStatus.EXPIRED, DEADLINE_PASSED, None
             else:
-                due_at = planned.due_at
+                due_at, stage = planned.due_at, planned.stage
         if not where.place.known and due_at:
             status, reason, due_at = RecipientStatus.REVIEW, ZONE_UNKNOWN, None
         return Accepted(
@@ -144,6 +145,7 @@ class PersonRules:
             due_at=due_at,
             deadline_at=deadline_at,
             appointment_at=appointment,
+            stage=stage,
             dedupe_key=dedupe_key(numbers[0], appointment),
             repairs=tuple(repairs),
         )

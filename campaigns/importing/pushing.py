@@ -235,6 +235,7 @@ def _staged(session: Session, verdicts: Sequence[Accepted | Rejected]) -> list[S
                 next_attempt_at=verdict.due_at,
                 deadline_at=verdict.deadline_at,
                 appointment_at=verdict.appointment_at,
+                stage=verdict.stage,
             )
         )
     return staged

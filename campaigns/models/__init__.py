@@ -11,7 +11,7 @@ from campaigns.models.accounts import (
 from campaigns.models.attempts import Attempt, AttemptNumber, CallEventRow, Response
 from campaigns.models.audio import AudioFile, FlowAudio
 from campaigns.models.base import LIVE_SQL, Base, Row
-from campaigns.models.campaigns import Campaign, CampaignLog, Flow
+from campaigns.models.campaigns import Campaign, CampaignLog, Flow, LateRisk
 from campaigns.models.consents import Consent
 from campaigns.models.outgoing import OutgoingEvent, WebhookDelivery, WebhookEndpoint
 from campaigns.models.people import ApiKey, AuditEntry, SignedInSession, User
@@ -57,6 +57,7 @@ __all__ = [
     "ImportReject",
     "ImportRepair",
     "LastAnswer",
+    "LateRisk",
     "Lease",
     "OptOut",
     "OutgoingEvent",

@@ -58,6 +58,7 @@ class Campaign(Row):
     # How it grows to its rate; NULL as its account's kind has it. Since the last start or resume.
     ramp: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     ramp_since: Mapped[datetime | None]
+    served: Mapped[int] = mapped_column(server_default=text("0"))  # slots, ever
     # Show a number of the callee's own area where the campaign has one.
     local_presence: Mapped[bool] = mapped_column(server_default=text("false"))
     paused_itself: Mapped[bool] = mapped_column(server_default=text("false"))
@@ -123,3 +124,17 @@ class CampaignLog(Base):
     sentence: Mapped[str]
 
     __table_args__ = (Index("ix_campaign_log_campaign_id_id", "campaign_id", "id"),)
+
+
+class LateRisk(Base):
+    """People of a campaign whose deadlines the capacity that is left cannot all meet."""
+
+    __tablename__ = "late_risks"
+
+    campaign_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True
+    )
+    at: Mapped[datetime]
+    people: Mapped[int]
+    sentence: Mapped[str]
+    spans: Mapped[list[Any]] = mapped_column(JSONB)  # of deadlines, by zone key

@@ -138,6 +138,7 @@ class Recipient(Row):
     deadline_at: Mapped[datetime | None]
     appointment_at: Mapped[datetime | None]
     appointment_key: Mapped[str | None]  # what the list calls the appointment
+    appointment_set_at: Mapped[datetime | None]  # when it was moved last; answers before are past
     appointment_cancelled_at: Mapped[datetime | None]  # nobody is to be called about it any more
     # Which of the reminders of the appointment is due next, or was the last one; the first is 0.
     stage: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
@@ -186,7 +187,12 @@ class Recipient(Row):
         Index(
             "ix_recipients_deadline",
             "deadline_at",
-            postgresql_where=text("status = 'pending' AND deadline_at IS NOT NULL"),
+            # For what asks about all campaigns, and says that it wants whoever has a time. What
+            # asks about one campaign does not, so that it is never answered from here: it would
+            # read past everybody else's people.
+            postgresql_where=text(
+                "status = 'pending' AND deadline_at IS NOT NULL AND next_attempt_at IS NOT NULL"
+            ),
         ),
         # For counts by status, and for pages of a campaign's recipients, filtered or not.
         Index("ix_recipients_campaign_id_status", "campaign_id", "status", "id"),

@@ -57,8 +57,9 @@ class CampaignView(Value):
     retry_policy: dict[str, Any]
     reminder: dict[str, Any] | None = Field(
         description="Seconds before the appointment: `offset` when it is due, `deadline` when it "
-        "is of no more use.",
+        "is of no more use; with several reminders `offsets` and `deadlines`.",
     )
+    household: str = Field(description='Others with the same number: "wait" or "merge".')
     default_country: str
     flow: dict[str, Any] = Field(description="What is said and which keys mean what.")
     created_at: datetime

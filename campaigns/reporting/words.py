@@ -21,6 +21,10 @@ __all__ = [
 # What codes of reasons mean to people; the others are words already.
 REASONS = {
     "number_busy": "somebody else is being called on this number",
+    "household": "somebody of theirs was reached at another number",
+    "next_reminder": "waits for the next reminder",
+    "appointment_moved": "the appointment was moved",
+    "appointment_cancelled": "the appointment was cancelled",
     "gap": "this number was called a short while ago",
     "cap": "this number has been called as often as the rules allow for now",
     "daily_limit": "the person has been called often enough today",

@@ -216,7 +216,7 @@ def past_calls_of(session: Session, recipient_id: int) -> list[PastCall]:
     rows = session.execute(
         text("""
             SELECT a.number, a.disposition, a.claimed_at,
-                   a.claimed_at >= coalesce(r.counted_from, '-infinity')
+                   a.claimed_at > coalesce(r.counted_from, '-infinity')
             FROM attempts a JOIN recipients r ON r.id = a.recipient_id
             WHERE a.recipient_id = :id AND a.spent AND a.claimed_at IS NOT NULL
             ORDER BY a.n, a.id

@@ -41,7 +41,7 @@ def conversation_of(session: Session, attempt_id: int) -> Conversation | None:
                    EXISTS (SELECT 1 FROM attempts e
                        WHERE e.recipient_id = a.recipient_id AND e.id < a.id
                          AND e.disposition = 'answered_machine'
-                         AND e.claimed_at >= coalesce(r.counted_from, '-infinity')),
+                         AND e.claimed_at > coalesce(r.counted_from, '-infinity')),
                    coalesce((
                        SELECT jsonb_object_agg(x.sha256, jsonb_build_array(x.id, x.media_type))
                        FROM flow_audio p JOIN audio_files x ON x.id = p.audio_id

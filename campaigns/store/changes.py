@@ -38,12 +38,10 @@ class PauseRow:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """Whom to copy into a redial, and by which reminder rule they come due (seconds)."""
+    """Whom to copy into a redial."""
 
     statuses: Sequence[str]
     unknown_too: bool
-    offset: float | None = None
-    deadline: float = 0.0
 
 
 def calls_not_ringing(session: Session, campaign_id: int) -> list[ClaimedCall]:
@@ -118,24 +116,24 @@ _COPY = """
           AND NOT (d.status = 'stopped' AND h.status = 'pending')
     )
     INSERT INTO recipients (campaign_id, dedupe_key, numbers, number_index, fields, zone,
-        address, zone_key, status, reason, next_attempt_at, deadline_at, appointment_at)
+        address, zone_key, status, reason, next_attempt_at, deadline_at, appointment_at, stage)
     SELECT DISTINCT ON (r.numbers[1 + r.number_index], r.appointment_at)
         :to, r.dedupe_key, r.numbers, r.number_index, r.fields, r.zone, r.address,
         r.zone_key,
         CASE WHEN r.zone_key IS NULL THEN 'review' ELSE 'pending' END,
         CASE WHEN r.zone_key IS NULL THEN 'time zone unknown' END,
-        CASE WHEN r.zone_key IS NOT NULL THEN greatest(:now, coalesce(
-            r.appointment_at - make_interval(secs => :offset), CAST(:now AS timestamptz))) END,
-        CASE WHEN :reminds THEN r.appointment_at - make_interval(secs => :deadline) END,
-        r.appointment_at
-    FROM recipients r
+        CASE WHEN r.zone_key IS NOT NULL
+             THEN coalesce(p.due_at, CAST(:now AS timestamptz)) END,
+        p.deadline_at, r.appointment_at, coalesce(p.stage, 0)
+    FROM recipients r JOIN campaigns c ON c.id = r.campaign_id
+    LEFT JOIN LATERAL planned_stage(c.reminder, r.appointment_at, 0, :now) p ON true
     WHERE r.campaign_id = :from
       AND (r.status = ANY (:statuses) OR (:unknown_too AND r.status = 'review' AND 'unknown' = (
             SELECT a.disposition FROM attempts a
             WHERE a.recipient_id = r.id AND a.status <> 'cancelled'
             ORDER BY a.n DESC LIMIT 1)))
       AND r.reason IS DISTINCT FROM 'no valid number left'
-      AND (NOT :reminds OR r.appointment_at - make_interval(secs => :deadline) > :now)
+      AND (c.kind <> 'reminder' OR p.stage IS NOT NULL)
       AND NOT EXISTS (SELECT 1 FROM held
             WHERE held.number = r.numbers[1 + r.number_index]
               AND held.appointment_at IS NOT DISTINCT FROM r.appointment_at)
@@ -160,9 +158,6 @@ def copy_people(
             "to": to_campaign,
             "statuses": list(whom.statuses),
             "unknown_too": whom.unknown_too,
-            "reminds": whom.offset is not None,
-            "offset": whom.offset or 0.0,
-            "deadline": whom.deadline,
             "now": now,
         },
     )

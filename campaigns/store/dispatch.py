@@ -71,6 +71,9 @@ class RunningCampaign:
     account_status: str
     live: bool
     backoff_until: datetime | None
+    reminds: bool
+    household: str
+    served: int  # slots, ever
 
 
 def renew_lease(session: Session, holder: str, term: int, seconds: float) -> bool:
@@ -215,7 +218,8 @@ def lock_running_campaigns(
                    c.weight, c.vtime, c.ramp, c.ramp_since, c.rule_set, c.windows,
                    c.retry_policy, c.purpose, c.voice, c.subject, c.caps, {ON_SUBJECT},
                    c.name, c.status, c.starts_at, c.ends_at,
-                   k.name, k.status, k.live, k.backoff_until
+                   k.name, k.status, k.live, k.backoff_until,
+                   c.kind = 'reminder', c.household, c.served
             FROM campaigns c
             JOIN accounts k ON k.id = c.account_id
             WHERE c.status = 'running' AND k.status = 'active'
@@ -311,7 +315,8 @@ def nearest_deadlines(session: Session, now: datetime, until: datetime) -> dict[
         text("""
             SELECT campaign_id, min(deadline_at) FROM (
                 SELECT campaign_id, deadline_at, next_attempt_at FROM recipients
-                WHERE status = 'pending' AND deadline_at > :now AND deadline_at < :until
+                WHERE status = 'pending' AND next_attempt_at IS NOT NULL
+                  AND deadline_at > :now AND deadline_at < :until
                 ORDER BY deadline_at LIMIT 1000
             ) near WHERE next_attempt_at <= :now GROUP BY campaign_id
         """),
@@ -329,12 +334,15 @@ def save_group_pacing(session: Session, group: str, next_free: datetime | None) 
 
 
 def save_campaign_pacing(
-    session: Session, campaign_id: int, next_free: datetime | None, vtime: float
+    session: Session, campaign_id: int, next_free: datetime | None, vtime: float, served: int
 ) -> None:
-    """Where the campaign's next slot may fall, and how far it has used its share."""
+    """Where the campaign's next slot may fall, how far it has used its share, and how many slots
+    it has had."""
     session.execute(
-        text("UPDATE campaigns SET next_free = :at, vtime = :vtime WHERE id = :id"),
-        {"id": campaign_id, "at": next_free, "vtime": vtime},
+        text("""
+            UPDATE campaigns SET next_free = :at, vtime = :vtime, served = :served WHERE id = :id
+        """),
+        {"id": campaign_id, "at": next_free, "vtime": vtime, "served": served},
     )
 
 

@@ -47,33 +47,31 @@ def person_before(session: Session, campaign_id: int, recipient_id: int) -> Pers
     return None if row is None else PersonRow(*row)
 
 
-def replan_reminders(
-    session: Session, campaign_id: int, offset: float, deadline: float, now: datetime
-) -> None:
-    """Give everybody with an appointment, who was never called, their times by another rule."""
+def replan_reminders(session: Session, campaign_id: int, now: datetime) -> None:
+    """Give everybody with an appointment, who was never called, their times by the campaign's
+    rule as it is now."""
     session.execute(
         text("""
             UPDATE recipients r SET
-                deadline_at = t.deadline_at,
-                status = CASE WHEN t.late THEN 'expired'
+                deadline_at = coalesce(t.deadline_at, r.deadline_at),
+                stage = coalesce(t.stage, r.stage),
+                status = CASE WHEN t.stage IS NULL THEN 'expired'
                               WHEN r.zone_key IS NULL THEN 'review' ELSE 'pending' END,
-                reason = CASE WHEN t.late THEN 'deadline passed'
+                reason = CASE WHEN t.stage IS NULL THEN 'deadline passed'
                               WHEN r.zone_key IS NULL THEN 'time zone unknown' END,
-                next_attempt_at = CASE WHEN t.late OR r.zone_key IS NULL THEN NULL
-                    ELSE greatest(r.appointment_at - make_interval(secs => :offset),
-                                  CAST(:now AS timestamptz)) END,
+                next_attempt_at = CASE WHEN r.zone_key IS NOT NULL THEN t.due_at END,
                 updated_at = :now
             FROM (
-                SELECT id, appointment_at - make_interval(secs => :deadline) AS deadline_at,
-                    appointment_at - make_interval(secs => :deadline) <= :now AS late
-                FROM recipients WHERE campaign_id = :campaign AND appointment_at IS NOT NULL
+                SELECT x.id, p.* FROM recipients x JOIN campaigns c ON c.id = x.campaign_id
+                LEFT JOIN LATERAL planned_stage(c.reminder, x.appointment_at, 0, :now) p ON true
+                WHERE x.campaign_id = :campaign AND x.appointment_at IS NOT NULL
             ) t
             WHERE r.id = t.id AND r.attempts_spent = 0 AND (
                 r.status = 'pending'
                 OR (r.status = 'expired' AND r.reason = 'deadline passed')
                 OR (r.status = 'review' AND r.reason = 'time zone unknown'))
         """),
-        {"campaign": campaign_id, "offset": offset, "deadline": deadline, "now": now},
+        {"campaign": campaign_id, "now": now},
     )
 
 

@@ -32,6 +32,7 @@ class CampaignRow:
     ring_timeout: int
     retry_policy: dict[str, Any]
     reminder: dict[str, Any] | None
+    household: str
     default_country: str
     flow: dict[str, Any]
     created_at: datetime
@@ -151,7 +152,8 @@ CAMPAIGN_SQL = """
     SELECT c.id, c.name, c.kind, c.status, c.status_reason, k.name AS account,
            k.status AS account_status, k.status_reason AS account_reason,
            k.live, n.number AS caller_id, c.rule_set, c.windows, c.starts_at, c.ends_at,
-           c.max_cps, c.weight, c.ring_timeout, c.retry_policy, c.reminder, c.default_country,
+           c.max_cps, c.weight, c.ring_timeout, c.retry_policy, c.reminder, c.household,
+           c.default_country,
            f.definition AS flow, c.created_at, c.started_at, c.finished_at,
            c.purpose, c.voice, c.subject,
            least(k.cps, g.cps, n.cps, c.max_cps) AS cap_cps

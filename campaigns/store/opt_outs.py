@@ -358,13 +358,14 @@ def put_people_back(session: Session, one: OptOutRow, now: datetime) -> int:
             SET status = CASE WHEN r.zone_key IS NULL THEN 'review' ELSE 'pending' END,
                 reason = CASE WHEN r.zone_key IS NULL THEN 'time zone unknown'
                               ELSE 'opt-out undone' END,
-                next_attempt_at = CASE WHEN r.zone_key IS NOT NULL THEN greatest(
-                    :now, r.appointment_at
-                        - make_interval(secs => CAST(c.reminder ->> 'offset' AS double precision))
-                ) END,
+                next_attempt_at = CASE WHEN r.zone_key IS NOT NULL
+                                       THEN coalesce(p.due_at, :now) END,
+                deadline_at = coalesce(p.deadline_at, r.deadline_at),
+                stage = coalesce(p.stage, r.stage),
                 updated_at = :now
-            FROM campaigns c
-            WHERE {_BLOCKED.format(matches=_MATCHES[one.is_prefix])}
+            FROM campaigns c JOIN recipients x ON x.campaign_id = c.id
+            LEFT JOIN LATERAL planned_stage(c.reminder, x.appointment_at, x.stage, :now) p ON true
+            WHERE x.id = r.id AND {_BLOCKED.format(matches=_MATCHES[one.is_prefix])}
               AND NOT opted_out(r.numbers, r.campaign_id, :now)
             RETURNING r.id
         """),

@@ -21,6 +21,7 @@ class DueRecipient:
     zone_key: int
     deadline_at: datetime | None
     attempts_spent: int
+    stage: int
 
     @property
     def number(self) -> str:
@@ -30,13 +31,21 @@ class DueRecipient:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What becomes of a recipient: pending again at `at`, or parked for good with a reason."""
+    """What becomes of a recipient: pending again at `at`, or parked for good with a reason.
+
+    Completed, exhausted and expired end a reminder of an appointment, not all of them: when a
+    further one is of use, and the person has not answered so that it is not, they are pending
+    until that one is due. `last` means that nothing follows. `first_stage` is the first reminder
+    that may follow; by default the one after this.
+    """
 
     recipient_id: int
     status: str
     reason: str
     at: datetime | None = None
     count_cancel: bool = False
+    last: bool = False
+    first_stage: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,9 @@ class RecipientOutcomeRow:
     number_index: int
     zone: str | None
     deadline_at: datetime | None
+    counted_from: datetime | None
+    appointment_cancelled: bool
+    answered: bool
     cancels_in_row: int
     retry_policy: dict[str, object]
     windows: dict[str, Any]
@@ -69,6 +81,46 @@ class RecipientOutcomeRow:
         return min(known, default=None)
 
 
+# How many of the earliest deadlines are looked at to find those that are due among them.
+MOST_LOOKED_AT = 500
+
+_DUE = """
+    SELECT id, next_attempt_at, deadline_at FROM recipients
+    WHERE campaign_id = :campaign AND zone_key = open.zone_key AND retry = :retry
+      AND status = 'pending' AND next_attempt_at <= :now
+      AND id <> ALL (CAST(:skip AS bigint[]))
+    ORDER BY next_attempt_at LIMIT :limit
+"""
+# Who is due stands in the index by that time; whose deadline is near, in another. Only when more
+# are due than are wanted does the order matter, and then the early deadlines are looked at.
+_DUE_BY_DEADLINE = f"""
+    WITH first AS ({_DUE})
+    SELECT * FROM first
+    UNION
+    SELECT id, next_attempt_at, deadline_at FROM (
+        SELECT id, next_attempt_at, deadline_at FROM recipients
+        WHERE campaign_id = :campaign AND zone_key = open.zone_key AND retry = :retry
+          AND status = 'pending' AND deadline_at IS NOT NULL
+          AND (SELECT count(*) FROM first) >= :limit
+        ORDER BY deadline_at, next_attempt_at LIMIT {MOST_LOOKED_AT}
+    ) early
+    WHERE next_attempt_at <= :now AND id <> ALL (CAST(:skip AS bigint[]))
+"""
+_DUE_ROWS = """
+    SELECT r.id, r.numbers, r.number_index, r.zone_key, r.deadline_at, r.attempts_spent, r.stage
+    FROM recipients r
+    WHERE r.status = 'pending' AND r.id IN (
+        SELECT due.id FROM unnest(CAST(:keys AS integer[])) AS open (zone_key)
+        CROSS JOIN LATERAL ({due}) due
+        ORDER BY {order} LIMIT :limit
+    )
+    ORDER BY {order}
+    FOR UPDATE SKIP LOCKED
+"""
+_BY_TIME = _DUE_ROWS.format(due=_DUE, order="next_attempt_at")
+_BY_DEADLINE = _DUE_ROWS.format(due=_DUE_BY_DEADLINE, order="deadline_at, next_attempt_at")
+
+
 def due_recipients(
     session: Session,
     campaign_id: int,
@@ -78,32 +130,19 @@ def due_recipients(
     retry: bool,
     limit: int,
     skip: Sequence[int] = (),
+    by_deadline: bool = False,
 ) -> list[DueRecipient]:
     """Lock up to `limit` due recipients, earliest first, asking the index once per open zone key.
 
+    Earliest is who has been due for longest, or with `by_deadline` whose deadline is nearest;
+    that is exact unless `MOST_LOOKED_AT` people who are not due yet have nearer deadlines still.
     `skip` are those this tick has read before.
 
     The inner reads take only ids; the lock re-checks the status, and what another transaction
     holds is skipped.
     """
     rows = session.execute(
-        text("""
-            SELECT r.id, r.numbers, r.number_index, r.zone_key, r.deadline_at, r.attempts_spent
-            FROM recipients r
-            WHERE r.status = 'pending' AND r.id IN (
-                SELECT due.id FROM unnest(CAST(:keys AS integer[])) AS open (zone_key)
-                CROSS JOIN LATERAL (
-                    SELECT id, next_attempt_at FROM recipients
-                    WHERE campaign_id = :campaign AND zone_key = open.zone_key AND retry = :retry
-                      AND status = 'pending' AND next_attempt_at <= :now
-                      AND id <> ALL (CAST(:skip AS bigint[]))
-                    ORDER BY next_attempt_at LIMIT :limit
-                ) due
-                ORDER BY due.next_attempt_at LIMIT :limit
-            )
-            ORDER BY r.next_attempt_at
-            FOR UPDATE SKIP LOCKED
-        """),
+        text(_BY_DEADLINE if by_deadline else _BY_TIME),
         {
             "keys": list(zone_keys),
             "campaign": campaign_id,
@@ -116,19 +155,45 @@ def due_recipients(
     return [DueRecipient(*row) for row in rows]
 
 
+# What a fate (f) does to a recipient (r) when a further reminder (p) follows, and when none does.
+_FOLLOWED = """
+    status = CASE WHEN p.stage IS NULL THEN f.status ELSE 'pending' END,
+    reason = CASE WHEN p.stage IS NULL THEN f.reason ELSE 'next_reminder' END,
+    next_attempt_at = CASE WHEN p.stage IS NULL THEN f.at ELSE p.due_at END,
+    deadline_at = coalesce(p.deadline_at, r.deadline_at),
+    stage = coalesce(p.stage, r.stage),
+    counted_from = CASE WHEN p.stage IS NULL THEN r.counted_from ELSE :now END,
+    updated_at = :now
+"""
+_FOLLOWING = """
+    LEFT JOIN LATERAL planned_stage(
+        c.reminder, x.appointment_at, coalesce(f.first_stage, x.stage + 1), :now) p
+        ON f.status IN ('completed', 'exhausted', 'expired') AND NOT f.last
+        AND x.appointment_cancelled_at IS NULL
+        AND NOT appointment_answered(x.id, x.appointment_set_at, c.reminder)
+"""
+
+
 def settle_recipients(session: Session, fates: Sequence[Fate], now: datetime) -> None:
     """Give each recipient its fate in one statement."""
     if not fates:
         return
     session.execute(
-        text("""
+        text(f"""
             UPDATE recipients r
-            SET status = f.status, reason = f.reason, next_attempt_at = f.at, updated_at = :now,
-                cancels_in_row = CASE WHEN f.count_cancel THEN r.cancels_in_row + 1
+            SET {_FOLLOWED},
+                attempts_spent = CASE WHEN p.stage IS NULL THEN r.attempts_spent ELSE 0 END,
+                cancels_in_row = CASE WHEN p.stage IS NOT NULL THEN 0
+                                      WHEN f.count_cancel THEN r.cancels_in_row + 1
                                       ELSE r.cancels_in_row END
             FROM unnest(CAST(:ids AS bigint[]), CAST(:statuses AS text[]),
                         CAST(:reasons AS text[]), CAST(:ats AS timestamptz[]),
-                        CAST(:counts AS boolean[])) AS f (id, status, reason, at, count_cancel)
+                        CAST(:counts AS boolean[]), CAST(:lasts AS boolean[]),
+                        CAST(:stages AS integer[]))
+                 AS f (id, status, reason, at, count_cancel, last, first_stage)
+            JOIN recipients x ON x.id = f.id
+            JOIN campaigns c ON c.id = x.campaign_id
+            {_FOLLOWING}
             WHERE r.id = f.id
         """),
         {
@@ -137,6 +202,8 @@ def settle_recipients(session: Session, fates: Sequence[Fate], now: datetime) ->
             "reasons": [f.reason for f in fates],
             "ats": [f.at for f in fates],
             "counts": [f.count_cancel for f in fates],
+            "lasts": [f.last for f in fates],
+            "stages": [f.first_stage for f in fates],
             "now": now,
         },
     )
@@ -165,6 +232,9 @@ def recipients_for_outcome(
     rows = session.execute(
         text("""
             SELECT r.id, r.campaign_id, r.status, r.numbers, r.number_index, r.zone, r.deadline_at,
+                   r.counted_from, r.appointment_cancelled_at IS NOT NULL,
+                   r.appointment_at IS NOT NULL
+                       AND appointment_answered(r.id, r.appointment_set_at, c.reminder),
                    r.cancels_in_row, c.retry_policy, c.windows, c.rule_set, c.purpose,
                    c.voice, r.address, k.time_scale, k.backoff_until,
                    c.ends_at,
@@ -193,19 +263,28 @@ def settle_outcome(
 ) -> None:
     """Write the outcome of an attempt that made a call; a call breaks a row of cancels."""
     session.execute(
-        text("""
-            UPDATE recipients
-            SET status = :status, reason = :reason, next_attempt_at = :at, updated_at = :now,
+        text(f"""
+            UPDATE recipients r
+            SET {_FOLLOWED},
                 number_index = :number_index, numbers = CAST(:numbers AS text[]),
-                zone_key = coalesce(:zone_key, zone_key), attempts_spent = :spent,
+                zone_key = coalesce(:zone_key, r.zone_key),
+                attempts_spent = CASE WHEN p.stage IS NULL THEN :spent ELSE 0 END,
                 cancels_in_row = 0
-            WHERE id = :id
+            FROM (SELECT CAST(:id AS bigint) AS id, CAST(:status AS text) AS status,
+                         CAST(:reason AS text) AS reason, CAST(:at AS timestamptz) AS at,
+                         CAST(:last AS boolean) AS last, CAST(:stage AS integer) AS first_stage) f
+            JOIN recipients x ON x.id = f.id
+            JOIN campaigns c ON c.id = x.campaign_id
+            {_FOLLOWING}
+            WHERE r.id = f.id
         """),
         {
             "id": fate.recipient_id,
             "status": fate.status,
             "reason": fate.reason,
             "at": fate.at,
+            "last": fate.last,
+            "stage": fate.first_stage,
             "now": now,
             "number_index": number_index,
             "numbers": list(numbers),
@@ -215,18 +294,39 @@ def settle_outcome(
     )
 
 
-def expire_overdue_recipients(session: Session, now: datetime, limit: int = 5000) -> int:
-    """Expire pending recipients of any campaign whose deadline has passed; returns how many."""
-    result = session.execute(
+def turn_to_number(session: Session, recipient_id: int, place: int, zone_key: int | None) -> None:
+    """Let another number of the recipient have its turn, under the zones it may be in."""
+    session.execute(
         text("""
-            WITH overdue AS (
-                SELECT id FROM recipients
-                WHERE status = 'pending' AND deadline_at <= :now
+            UPDATE recipients
+            SET number_index = :place, zone_key = coalesce(:zone_key, zone_key) WHERE id = :id
+        """),
+        {"id": recipient_id, "place": place, "zone_key": zone_key},
+    )
+
+
+def expire_overdue_recipients(session: Session, now: datetime, limit: int = 5000) -> int:
+    """Expire pending recipients of any campaign whose deadline has passed; returns how many.
+
+    Whoever has a further reminder ahead waits for that one.
+    """
+    result = session.execute(
+        text(f"""
+            WITH f AS (
+                SELECT id, 'expired' AS status, 'deadline passed' AS reason,
+                       CAST(NULL AS timestamptz) AS at, false AS last,
+                       CAST(NULL AS integer) AS first_stage
+                FROM recipients
+                WHERE status = 'pending' AND next_attempt_at IS NOT NULL AND deadline_at <= :now
                 ORDER BY deadline_at LIMIT :limit FOR UPDATE SKIP LOCKED
             )
-            UPDATE recipients r SET status = 'expired', reason = 'deadline passed',
-                next_attempt_at = NULL, updated_at = :now
-            FROM overdue WHERE r.id = overdue.id
+            UPDATE recipients r
+            SET {_FOLLOWED},
+                attempts_spent = CASE WHEN p.stage IS NULL THEN r.attempts_spent ELSE 0 END,
+                cancels_in_row = CASE WHEN p.stage IS NULL THEN r.cancels_in_row ELSE 0 END
+            FROM f JOIN recipients x ON x.id = f.id JOIN campaigns c ON c.id = x.campaign_id
+            {_FOLLOWING}
+            WHERE r.id = f.id
             RETURNING r.id
         """),
         {"now": now, "limit": limit},

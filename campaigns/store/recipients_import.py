@@ -31,6 +31,7 @@ class StagedRecipient(NamedTuple):
     next_attempt_at: datetime | None
     deadline_at: datetime | None
     appointment_at: datetime | None
+    stage: int
     row: str
 
 
@@ -50,6 +51,7 @@ class StagedPerson:
     next_attempt_at: datetime | None
     deadline_at: datetime | None
     appointment_at: datetime | None
+    stage: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def create_staging_table(session: Session) -> None:
                 line bigint, dedupe_key text COLLATE "C", numbers text[], fields jsonb, zone text,
                 address jsonb, zone_key integer, status text, reason text,
                 next_attempt_at timestamptz, deadline_at timestamptz, appointment_at timestamptz,
-                row text
+                stage smallint, row text
             ) ON COMMIT DROP
         """)
     )
@@ -164,14 +166,14 @@ def store_staged_recipients(session: Session, import_id: int, campaign_id: int) 
             ), stored AS (
                 INSERT INTO recipients (
                     campaign_id, import_id, import_line, dedupe_key, numbers, fields, zone, address,
-                    zone_key, status, reason, next_attempt_at, deadline_at, appointment_at
+                    zone_key, status, reason, next_attempt_at, deadline_at, appointment_at, stage
                 )
                 SELECT :campaign, :import, line, dedupe_key, numbers, fields, zone, address,
                     zone_key,
                     CASE WHEN opted_out THEN 'blocked' ELSE status END,
                     CASE WHEN opted_out THEN 'opted out' ELSE reason END,
                     CASE WHEN opted_out THEN NULL ELSE next_attempt_at END,
-                    deadline_at, appointment_at
+                    deadline_at, appointment_at, stage
                 FROM marked ORDER BY line
                 ON CONFLICT (campaign_id, dedupe_key) DO NOTHING
                 RETURNING dedupe_key COLLATE "C" AS dedupe_key, status
@@ -206,20 +208,20 @@ def store_persons(
                     place integer, dedupe_key text, numbers jsonb, fields jsonb, zone text,
                     address jsonb, zone_key integer, status text, reason text,
                     next_attempt_at timestamptz, deadline_at timestamptz,
-                    appointment_at timestamptz
+                    appointment_at timestamptz, stage smallint
                 )
             ), marked AS (
                 SELECT *, opted_out(called, :campaign, :now) AS opted_out FROM staged
             )
             INSERT INTO recipients (
                 campaign_id, dedupe_key, numbers, fields, zone, address, zone_key, status,
-                reason, next_attempt_at, deadline_at, appointment_at
+                reason, next_attempt_at, deadline_at, appointment_at, stage
             )
             SELECT :campaign, dedupe_key, called, fields, zone, nullif(address, 'null'), zone_key,
                 CASE WHEN opted_out THEN 'blocked' ELSE status END,
                 CASE WHEN opted_out THEN 'opted out' ELSE reason END,
                 CASE WHEN opted_out THEN NULL ELSE next_attempt_at END,
-                deadline_at, appointment_at
+                deadline_at, appointment_at, stage
             FROM marked ORDER BY place
             ON CONFLICT (campaign_id, dedupe_key) DO NOTHING
             RETURNING dedupe_key, id, status

@@ -69,7 +69,7 @@ options = st.builds(
     appointment_column=names,
     date_format=st.none() | st.sampled_from(["MM/DD/YYYY HH:MM", "ISO"]) | st.text(max_size=8),
 )
-reminders = st.none() | st.just(ReminderRule(offset=86400.0, deadline=0.0))
+reminders = st.none() | st.just(ReminderRule.once(86400.0, 0.0))
 
 
 @pytest.fixture(scope="module")

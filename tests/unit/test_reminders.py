@@ -187,7 +187,7 @@ def test_iso_texts_in_utc_read_back(moment):
 
 
 APPOINTMENT = utc(2026, 11, 24, 15, 30)
-DAY_BEFORE = ReminderRule(offset=86400, deadline=3600)
+DAY_BEFORE = ReminderRule.once(86400, 3600)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_reminder_is_due_at_its_time_or_at_once_or_never(now, expected):
 
 
 def test_the_deadline_is_the_appointment_unless_told_otherwise():
-    due = due_times(ReminderRule(3600), APPOINTMENT, utc(2026, 11, 1))
+    due = due_times(ReminderRule.once(3600), APPOINTMENT, utc(2026, 11, 1))
     assert due == Due(APPOINTMENT - timedelta(hours=1), APPOINTMENT)
 
 
@@ -218,7 +218,7 @@ def test_the_deadline_is_the_appointment_unless_told_otherwise():
 )
 def test_rules_that_make_no_sense_are_refused(offset, deadline):
     with pytest.raises(InvalidInput, match="before its deadline"):
-        ReminderRule(offset, deadline)
+        ReminderRule.once(offset, deadline)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from campaigns import changing, reporting
 from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
 from campaigns.db import database_now, transaction
+from campaigns.drafting.reminding import reminders_in_words
 from campaigns.drafting.retrying import policy_in_words
 from campaigns.flows.model import CallFlow
 from campaigns.models import Account, Campaign
@@ -161,6 +162,7 @@ def settings_page(
         view=view,
         account=account,
         texts=texts_of(view.flow),
+        reminds=reminders_in_words(view.reminder) if view.reminder else "",
         retries=policy_in_words(RetryPolicy.parse(view.retry_policy)),
         errors=errors or {},
         form=form or {},

@@ -172,12 +172,17 @@ def test_a_message_is_left_once_and_a_person_is_called_for(bench: Bench, account
     )
 
 
+@pytest.mark.parametrize("hurried", [False, True])
 def test_first_calls_and_retries_share_by_their_ratio_over_many_ticks(
-    bench: Bench, account: Account, campaign: Campaign, ticker: Ticker
+    bench: Bench, account: Account, ticker: Ticker, hurried: bool
 ) -> None:
-    """A quarter of all slots goes to retries, though most ticks have room for two or three."""
-    bench.run(make_recipients, campaign, 150)
-    bench.run(make_recipients, campaign, 150, attempts_spent=1)
+    """A quarter of all slots goes to retries, though most ticks have room for two or three; also
+    of the slots that a campaign is given because deadlines are near."""
+    rule = {"kind": "reminder", "reminder": {"offset": 7200, "deadline": 0}} if hurried else {}
+    campaign = bench.run(make_campaign, account, **rule)
+    soon = {"deadline_at": bench.now() + timedelta(minutes=10)} if hurried else {}
+    bench.run(make_recipients, campaign, 150, **soon)
+    bench.run(make_recipients, campaign, 150, attempts_spent=1, **soon)
     for _ in range(80):
         ticker.tick(0.25, claiming=True)
     rows = bench.rows(

@@ -107,7 +107,7 @@ def reader(header, **options):
         reminder=True,
         date_system=1904,
     )
-    rule = ReminderRule(offset=86_400)
+    rule = ReminderRule.once(86_400)
     return RowReader(mapping, live=False, reminder=rule, now=NOW)
 
 

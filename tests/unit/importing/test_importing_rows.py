@@ -14,7 +14,7 @@ from campaigns.lifecycle import RecipientStatus
 from campaigns.reminders import ReminderRule
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-RULE = ReminderRule(offset=86_400, deadline=3_600)
+RULE = ReminderRule.once(86_400, 3_600)
 FORMAT = "YYYY-MM-DD HH:MM"
 NEW_YORK, TWO_ZONES, TOLL_FREE = "+12025550123", "+14235550100", "+18005550100"
 
@@ -55,6 +55,7 @@ def test_a_row_becomes_a_recipient_due_now():
         due_at=NOW,
         deadline_at=None,
         appointment_at=None,
+        stage=0,
         dedupe_key=NEW_YORK,
     )
 

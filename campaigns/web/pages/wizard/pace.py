@@ -104,6 +104,7 @@ def _asked(entries: Entries, account: Account) -> dict[str, Any]:
     weight = number(entries, "weight")
     asked: dict[str, Any] = {
         "max_cps": _cps(entries, account),
+        "household": "merge" if entries.text("household") == "merge" else "wait",
         "retry_policy": _policy(entries),
     }
     if ring is not None:
@@ -213,6 +214,7 @@ def _values(campaign: Campaign) -> dict[str, Any]:
         "unit": "second" if by_second else "minute",
         "ring_timeout": str(campaign.ring_timeout),
         "weight": f"{campaign.weight:g}",
+        "household": campaign.household,
         "preset": preset_of(policy) or "own",
         **_policy_values(policy),
     }
@@ -240,6 +242,7 @@ def _policy_values(policy: RetryPolicy) -> dict[str, str]:
 def _typed(entries: Entries) -> dict[str, Any]:
     names = (
         *("limit", "pace", "unit", "ring_timeout", "weight", "preset", "per_number", "machine"),
+        "household",
         *(*_PLAIN, *_BOXES),
     )
     tables = [f"{kind}_{ending.value}" for kind in ("wait", "most") for ending, _ in ENDINGS]

@@ -15,6 +15,7 @@ from campaigns.compliance import WeeklyWindows
 from campaigns.drafting.hearing import hear
 from campaigns.drafting.hours_in_words import whole_sentence
 from campaigns.drafting.lengths import length_in_words, roughly
+from campaigns.drafting.reminding import reminders_in_words
 from campaigns.drafting.retrying import policy_in_words
 from campaigns.drafting.review import Review, review
 from campaigns.errors import OutdialError
@@ -203,10 +204,7 @@ def _when(campaign: Campaign, viewer: Viewer) -> Part:
         lines.append(Line("Ends", on_clock(campaign.ends_at, viewer.zone)))
     rule = campaign.reminder
     if rule is not None:
-        told = f"{length_in_words(rule['offset'])} before the appointment"
-        if rule.get("deadline"):
-            told += f", not later than {length_in_words(rule['deadline'])} before it"
-        lines.append(Line("Each person is due", told))
+        lines.append(Line("Each person is due", reminders_in_words(rule)))
     return Part("When", "when", lines)
 
 

@@ -18,6 +18,7 @@ from campaigns.drafting.lengths import length_text, seconds_of
 from campaigns.drafting.review import rules_of_most, zone_groups
 from campaigns.errors import InvalidInput, NotAllowed
 from campaigns.models import Campaign
+from campaigns.reminders import ReminderRule
 from campaigns.web.api.shapes import BoundedRoute
 from campaigns.web.auth import Viewer, ViewerDep, needs
 from campaigns.web.dependencies import NowDep, SessionDep
@@ -131,20 +132,33 @@ def _asked(entries: Entries, campaign: Campaign, viewer: Viewer, now: datetime) 
         "holidays": holidays,
     }
     if campaign.kind == "reminder":
-        asked |= _lengths(entries)
+        asked |= _rule(entries)
     return asked
 
 
-def _lengths(entries: Entries) -> dict[str, float]:
-    asked = {}
+def _rule(entries: Entries) -> dict[str, Any]:
+    """One reminder or several, as they are typed: "3d, 24h, 2h"."""
+    found: dict[str, list[float]] = {}
     for name, fallback in (("offset", ""), ("deadline", "0")):
+        parts = (entries.text(name) or fallback).replace(";", ",").split(",")
         try:
-            asked[name] = seconds_of(entries.text(name) or fallback)
+            found[name] = [seconds_of(part) for part in parts if part.strip() or len(parts) == 1]
         except ValueError as problem:
             entries.refuse(name, str(problem))
-    if len(asked) == 2 and asked["deadline"] >= asked["offset"]:
-        entries.refuse("deadline", "this must be nearer to the appointment than the call")
-    return asked
+    if len(found) < 2:
+        return {}
+    offsets, ends = found["offset"], found["deadline"]
+    try:
+        ReminderRule.of(offsets, ends if len(ends) > 1 else ends[0])
+    except InvalidInput as problem:
+        near = any(end >= min(offsets) for end in ends)
+        told = "this must be nearer to the appointment than the call" if near else str(problem)
+        entries.refuse("deadline" if near or "deadlines" in told else "offset", told)
+        return {}
+    several = len(offsets) > 1
+    asked: dict[str, Any] = {"offsets": offsets} if several else {"offset": offsets[0]}
+    asked |= {"deadlines": ends} if len(ends) > 1 else {"deadline": ends[0]}
+    return asked | {"again_when_confirmed": several and entries.has("again_when_confirmed")}
 
 
 def _holidays(entries: Entries) -> dict[str, Any] | None:
@@ -188,8 +202,7 @@ def _values(session: Session, campaign: Campaign, viewer: Viewer) -> dict[str, A
         "start": "at" if kept["starts_at"] else "now",
         "starts_at": local_value(kept["starts_at"], viewer.zone),
         "ends_at": local_value(kept["ends_at"], viewer.zone),
-        "offset": length_text(kept["offset"] or 0),
-        "deadline": length_text(kept["deadline"]) if kept["deadline"] else "",
+        **_rule_values(campaign),
         "holiday_country": (holidays.country or "") if holidays else "",
         "holiday_part": (holidays.subdivision or "") if holidays else "",
         "closed_dates": ", ".join(map(str, holidays.dates)) if holidays else "",
@@ -197,8 +210,24 @@ def _values(session: Session, campaign: Campaign, viewer: Viewer) -> dict[str, A
     }
 
 
+def _rule_values(campaign: Campaign) -> dict[str, str]:
+    """A reminder rule as it is typed; deadlines that follow from the next reminder are left out."""
+    if campaign.kind != "reminder" or campaign.reminder is None:
+        return {"offset": "", "deadline": "", "again_when_confirmed": ""}
+    rule = ReminderRule.parse(campaign.reminder)
+    offsets = [stage.offset for stage in rule.stages]
+    last = rule.stages[-1].deadline
+    ends = [last] if ReminderRule.of(offsets, last).stages == rule.stages else None
+    shown = ends or [stage.deadline for stage in rule.stages]
+    return {
+        "offset": ", ".join(map(length_text, offsets)),
+        "deadline": "" if shown == [0.0] else ", ".join(map(length_text, shown)),
+        "again_when_confirmed": "yes" if rule.again_when_confirmed else "",
+    }
+
+
 def _typed(entries: Entries) -> dict[str, Any]:
-    names = ("start", "starts_at", "ends_at", "offset", "deadline")
+    names = ("start", "starts_at", "ends_at", "offset", "deadline", "again_when_confirmed")
     holidays = ("holiday_country", "holiday_part", "closed_dates", "open_dates")
     return {name: entries.values.get(name, "") for name in (*names, *holidays)}
 

@@ -1,4 +1,4 @@
-"""Appointment reminders: reading dates without guessing, and when a reminder is due.
+"""Reading dates without guessing.
 
 A format code is text a person can choose from a list, such as `DD/MM/YYYY HH:MM`. Every code fixes
 the order of day and month and whether hours run to 12 or to 24; separators, leading zeros, seconds
@@ -8,17 +8,15 @@ and, for 24-hour times, a UTC offset may differ from text to text.
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 from campaigns.compliance import zone_named
 from campaigns.errors import InvalidInput
 
-_MONTHS = (
+MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 _YEAR, _MONTH, _DAY = r"(?P<year>[0-9]{4})", r"(?P<month>[0-9]{1,2})", r"(?P<day>[0-9]{1,2})"
 _NAME = r"(?P<name>[a-z]{3,9})\.?"
@@ -105,62 +103,6 @@ def parse_appointment(text: str, format_code: str, zone: str | None) -> datetime
     return instant
 
 
-@dataclass(frozen=True, slots=True)
-class ReminderRule:
-    """Remind `offset` seconds before an appointment, until `deadline` seconds before it."""
-
-    offset: float
-    deadline: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Raise `InvalidInput` unless offset > deadline >= 0, both at most 366 days."""
-        if not 0 <= self.deadline < self.offset <= 366 * 86400:
-            raise InvalidInput(
-                "A reminder must be due before its deadline, and both before the appointment, "
-                "by at most 366 days."
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A reminder to be given from `due_at` on; from `deadline_at` on it is of no use."""
-
-    due_at: datetime
-    deadline_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class TooLate:
-    """The deadline of a reminder had passed before it could be planned."""
-
-    deadline_at: datetime
-
-
-def due_times(rule: ReminderRule, appointment: datetime, now: datetime) -> Due | TooLate:
-    """When the reminder of one appointment is due: at its time, or now if that has passed."""
-    deadline_at = appointment - timedelta(seconds=rule.deadline)
-    if now >= deadline_at:
-        return TooLate(deadline_at)
-    return Due(max(appointment - timedelta(seconds=rule.offset), now), deadline_at)
-
-
-def spoken_time(appointment: datetime, zone: str, language: str = "en") -> str:
-    """An instant as people say it where they live: "Tuesday 24 November at 3:30 PM".
-
-    `language` is a tag such as "en" or "en-GB"; only English is there yet. Raises `InvalidInput`
-    for another language or an unknown zone.
-    """
-    if language.lower().split("-")[0] != "en":
-        raise InvalidInput(
-            f"Times cannot be spoken in “{language[:20]}” yet; only in English (en)."
-        )
-    wall = appointment.astimezone(zone_named(zone))
-    day = f"{_WEEKDAYS[wall.weekday()]} {wall.day} {_MONTHS[wall.month - 1].capitalize()}"
-    minutes = f":{wall.minute:02}" if wall.minute else ""
-    half = "AM" if wall.hour < 12 else "PM"
-    return f"{day} at {(wall.hour + 11) % 12 + 1}{minutes} {half}"
-
-
 def _fits(text: str, code: str) -> bool:
     try:
         _read(text, code)
@@ -196,7 +138,7 @@ def _read(text: str, code: str) -> datetime:
 def _month(parts: dict[str, str]) -> int:
     if "month" in parts:
         return int(parts["month"])
-    for number, name in enumerate(_MONTHS, start=1):
+    for number, name in enumerate(MONTHS, start=1):
         if name.startswith(parts["name"]):
             return number
     raise _Unreadable(f"has no month “{parts['name']}”")
