@@ -24,7 +24,10 @@ DAY = timedelta(days=1)
 
 # Cancels that say nothing about the recipient and so are not held against them.
 UNCOUNTED = frozenset(
-    {"paused", "stopped", "account_fault", "caller_paused", "window_closed", "consent"}
+    {
+        *("paused", "stopped", "account_fault", "caller_paused", "window_closed"),
+        *("rules_changed", "consent"),
+    }
 )
 # What a late word about a call may turn into a further call: `review` is for want of such a word.
 OPEN = frozenset({RecipientStatus.IN_FLIGHT, RecipientStatus.PENDING, RecipientStatus.REVIEW})

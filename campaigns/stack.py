@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy import Engine
 
-from campaigns import migrations
+from campaigns import migrations, ruling
 from campaigns.config import Settings
 from campaigns.db import engine_for
 from campaigns.local import ChildSpec, ServerUrls, Supervisor, free_port, revive_servers
@@ -64,6 +64,7 @@ class LocalStack:
     def start(self) -> None:
         """Bring the tables up to date and start every process; returns when all answer."""
         migrations.upgrade(self.engine)
+        ruling.adopt_shipped_rules(self.engine)
         if self.plan.simulator:
             self._start("simulator", self._simulator_command(), stop_order=2)
         for n in range(self.plan.web):

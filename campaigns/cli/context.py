@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from campaigns import migrations
+from campaigns import migrations, ruling
 from campaigns.config import settings
 from campaigns.db import engine_for, transaction
 from campaigns.hints import HintPublisher
@@ -26,6 +26,7 @@ def open_engine() -> Iterator[Engine]:
     ):
         engine = engine_for(servers.database_url, pool_size=3)
         migrations.upgrade(engine)
+        ruling.adopt_shipped_rules(engine)
         try:
             yield engine
         finally:

@@ -17,6 +17,7 @@ from campaigns.cli import (
     processes,
     recipient,
     recurrence,
+    rules,
     switch,
     test_call,
     user,
@@ -50,6 +51,7 @@ app.add_typer(optout.app, name="optout")
 app.add_typer(consent.app, name="consent")
 app.add_typer(audio.app, name="audio")
 app.add_typer(recurrence.app, name="recurrence")
+app.add_typer(rules.app, name="rules")
 app.add_typer(account.app, name="account")
 app.add_typer(user.app, name="user")
 app.add_typer(keys.app, name="key")

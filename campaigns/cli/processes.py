@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from campaigns import migrations, samples
+from campaigns import migrations, ruling, samples
 from campaigns.cli.output import complain
 from campaigns.cli.user import make_first_admin
 from campaigns.config import Settings, settings
@@ -219,4 +219,5 @@ def migrate() -> None:
 def _migrate(urls: ServerUrls) -> None:
     engine = engine_for(urls.database_url)
     migrations.upgrade(engine)
+    ruling.adopt_shipped_rules(engine)
     engine.dispose()

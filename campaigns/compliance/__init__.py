@@ -4,12 +4,14 @@ Allowed means allowed by every rule that binds in every zone the number may be i
 unknown (no country, no zone, no windows) is never allowed.
 
 rule, rulefile   one rule, and the reviewed file of them
+answers          may this number be called at this instant, and why not
 rulebook         every rule of one version, and which of them bind a call
 place            where a number's owner may be
 hours            whether an instant is inside the windows, and when that next changes
 effective        what binds a campaign
 """
 
+from campaigns.compliance.answers import Answer, Question, answer, needs_of, why_unknown
 from campaigns.compliance.effective import (
     Ruled,
     applied_to,
@@ -66,6 +68,7 @@ __all__ = [
     "NOWHERE",
     "PRACTICE",
     "RULE_SETS",
+    "Answer",
     "Applied",
     "Cap",
     "CapScope",
@@ -79,6 +82,7 @@ __all__ = [
     "Place",
     "PostalAddress",
     "Purpose",
+    "Question",
     "Rule",
     "RuleDocument",
     "RuleStatus",
@@ -88,12 +92,14 @@ __all__ = [
     "Voice",
     "WeeklyWindows",
     "allowed",
+    "answer",
     "applied_to",
     "check_account",
     "check_rule_set",
     "holiday_calendars",
     "hours_for",
     "narrowed",
+    "needs_of",
     "next_allowed",
     "open_until",
     "place_of",
@@ -103,6 +109,7 @@ __all__ = [
     "shipped_rulebook",
     "shipped_rules",
     "voice_named",
+    "why_unknown",
     "zone_named",
     "zone_names",
 ]

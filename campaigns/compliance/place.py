@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from campaigns.compliance.addresses import Located, located, zones_of_country
 from campaigns.compliance.terms import Line
 from campaigns.compliance.zones import zone_named
-from campaigns.phone import home_of
+from campaigns.phone import Home, home_of
+
+_UNITED_STATES = frozenset({"AS", "GU", "MP", "PR", "US", "VI"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,39 @@ ANYWHERE_ELSE = Place("ZZ", (), ("UTC",))
 def place_of(
     number: str, *, zone: str | None = None, address: PostalAddress | None = None
 ) -> Place:
-    """The place of an E.164 number, by the zone that was given, else by the number itself.
+    """The place of an E.164 number: its zones by the zone or address given, else by itself.
 
-    Raises `InvalidInput` for a zone that does not exist.
+    The states are those of the area code and that of the address: rules attach to either. Who has
+    a number of one country and an address in another has no place. Raises `InvalidInput` for a
+    zone that does not exist.
     """
     home = home_of(number)
+    there = Located()
+    if address is not None:
+        there = located(address.country, address.state, address.postal_code, home.country)
+    if there.lost or (there.country is not None and not _same(there.country, home.country)):
+        return Place(None, home.subdivisions, (), Line(home.line))
     given = zone_named(zone).key if zone and zone.strip() else None
-    zones = (given,) if given else home.zones
-    return Place(home.country, home.subdivisions, zones, Line(home.line))
+    return Place(home.country, _parts(home, there), _zones(given, there, home), Line(home.line))
+
+
+def _same(country: str, of_number: str | None) -> bool:
+    """Whether an address and a number may go together; the territories of the US do."""
+    return of_number is None or country == of_number or {country, of_number} <= _UNITED_STATES
+
+
+def _parts(home: Home, there: Located) -> tuple[str, ...]:
+    if there.subdivisions and not home.zones:
+        return there.subdivisions  # a number of no area: its digits bind to no state
+    return tuple(sorted({*home.subdivisions, *there.subdivisions}))
+
+
+def _zones(given: str | None, there: Located, home: Home) -> tuple[str, ...]:
+    if given is not None:
+        # A zone that the address knows nothing of: one of the two is wrong, so both bind.
+        return tuple(sorted({given, *(() if given in there.zones else there.zones)}))
+    if there.zones:
+        return there.zones
+    if home.zones or there.country is None:
+        return home.zones
+    return zones_of_country(there.country)

@@ -175,12 +175,11 @@ class Rule(BaseModel):
         spoken = frozenset(aspect for aspect, yes in found.items() if yes)
         return spoken or frozenset({Aspect.OTHER})
 
-    def speaks_of(self, purpose: Purpose | None, voice: Voice | None, line: Line) -> bool:
-        """Whether it is about such calls. None: not known, so that any ordinary call is meant."""
-        meant = ORDINARY if purpose is None else (purpose,)
+    def speaks_of(self, purpose: Purpose, voice: Voice, line: Line) -> bool:
+        """Whether it is about such calls; where the line is not known, about either kind of it."""
         return (
-            any(one in self.purposes for one in meant)
-            and (voice is None or voice in self.voices)
+            purpose in self.purposes
+            and voice in self.voices
             and (self.line == "any" or line is Line.UNKNOWN or line.value == self.line)
         )
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from campaigns.compliance.calendars import closed_on_holidays
 from campaigns.compliance.hours import Era, Hours
 from campaigns.compliance.place import Place
-from campaigns.compliance.rule import ANYWHERE, OF_THE_PLACE, Aspect, Rule
+from campaigns.compliance.rule import ANYWHERE, OF_THE_PLACE, ORDINARY, Aspect, Rule
 from campaigns.compliance.terms import Cap, ConsentNeed, Duties, Purpose, Voice
 from campaigns.compliance.windows import WeeklyWindows
 from campaigns.compliance.zones import zone_named
@@ -103,6 +103,22 @@ class Rulebook:
             eras = tuple(Era(era.since, (*era.windows, windows)) for era in eras)
         return Hours(place.zones if place.known else (), eras, early)
 
+    def windows_by_rule(
+        self,
+        rule_set: str,
+        place: Place,
+        purpose: Purpose | None,
+        voice: Voice | None,
+        day: date,
+    ) -> tuple[tuple[str, tuple[WeeklyWindows, ...]], ...]:
+        """The hours of each rule on a local day: its code, and windows that must all hold."""
+        if check_rule_set(rule_set) == PRACTICE:
+            return ((PRACTICE, (self.practice.windows,)),)
+        bound = _bound(self, rule_set, place, purpose, voice, day)
+        return tuple(
+            (rule.code, _windows_of_rule(self, rule, place)) for rule in bound.on(Aspect.HOURS)
+        )
+
     def min_ring_seconds(self, rule_set: str, purpose: Purpose, voice: Voice) -> int:
         """The longest that any rule for such calls lets it ring at least, wherever they go to."""
         if check_rule_set(rule_set) == PRACTICE:
@@ -114,6 +130,13 @@ class Rulebook:
                 if purpose in rule.purposes and voice in rule.voices
             ),
             default=0,
+        )
+
+    def binds_in(self, rule: Rule, country: str) -> bool:
+        """Whether a rule can bind in a country, or in a group of countries such as the EU."""
+        home = self.territories.get(country, country)
+        return rule.jurisdiction in (ANYWHERE, country, home) or home in self.groups.get(
+            rule.jurisdiction, ()
         )
 
     def country_of(self, place: Place) -> str | None:
@@ -142,11 +165,10 @@ def _applied(
         only = book.practice
         return Applied((PRACTICE,), (only.windows,), (), only.min_gap, Duties(), 0.0, version)
     bounds = [_bound(book, rule_set, place, purpose, voice, day) for day in days]
-    found = {rule.code: (rule, aspects) for bound in bounds for rule, aspects in bound.rules}
-    united = _Bound(tuple(found.values()))
+    united = _united(bounds)
     windows = {one: None for bound in bounds for one in _windows_of(book, bound, place)}
     return Applied(
-        codes=tuple(sorted(found)),
+        codes=tuple(sorted(rule.code for rule, _ in united.rules)),
         windows=tuple(windows),
         caps=_smallest(cap for rule in united.on(Aspect.CAPS) for cap in rule.limits()),
         min_gap=max((_gap(rule) for rule in united.on(Aspect.GAP)), default=0.0),
@@ -191,7 +213,16 @@ def _bound(
     voice: Voice | None,
     day: date,
 ) -> _Bound:
-    """The rules that bind on one day. The law set leaves out a house rule where law speaks."""
+    """The rules that bind on one day. The law set leaves out a house rule where law speaks.
+
+    Where purpose or voice are not known, those that bind for any of them.
+    """
+    if purpose is None or voice is None:
+        purposes = ORDINARY if purpose is None else (purpose,)
+        voices = tuple(Voice) if voice is None else (voice,)
+        return _united(
+            _bound(book, rule_set, place, one, spoken, day) for one in purposes for spoken in voices
+        )
     chosen = [
         rule
         for rule in book.rules
@@ -213,16 +244,21 @@ def _bound(
     )
 
 
+def _united(bounds: Iterable[_Bound]) -> _Bound:
+    found: dict[str, tuple[Rule, frozenset[Aspect]]] = {}
+    for bound in bounds:
+        for rule, aspects in bound.rules:
+            _, before = found.get(rule.code, (rule, frozenset()))
+            found[rule.code] = (rule, before | aspects)
+    return _Bound(tuple(found.values()))
+
+
 def _reaches(book: Rulebook, rule: Rule, place: Place) -> bool:
-    country = book.country_of(place)
     if rule.jurisdiction == ANYWHERE:
         return True
-    if country is None:
+    if place.country is None or not book.binds_in(rule, place.country):
         return False
-    here = rule.jurisdiction in (place.country, country) or country in book.groups.get(
-        rule.jurisdiction, ()
-    )
-    return here and (rule.subdivision is None or rule.subdivision in place.subdivisions)
+    return rule.subdivision is None or rule.subdivision in place.subdivisions
 
 
 def _aspects_of(rule: Rule, rule_set: str, chosen: Sequence[Rule]) -> frozenset[Aspect]:
@@ -246,19 +282,23 @@ def _aspects_of(rule: Rule, rule_set: str, chosen: Sequence[Rule]) -> frozenset[
 
 
 def _windows_of(book: Rulebook, bound: _Bound, place: Place) -> tuple[WeeklyWindows, ...]:
+    """The windows of every rule, each once."""
     found: dict[WeeklyWindows, None] = {}
     for rule in bound.on(Aspect.HOURS):
-        if rule.windows is None:
-            continue
-        if rule.holidays == OF_THE_PLACE:
-            countries = (place.country, book.country_of(place))
-            each = closed_on_holidays(rule.windows, countries, place.subdivisions)
-        elif rule.holidays is not None:
-            each = (rule.windows.with_holidays(rule.holidays),)
-        else:
-            each = (rule.windows,)
-        found.update(dict.fromkeys(each))
+        found.update(dict.fromkeys(_windows_of_rule(book, rule, place)))
     return tuple(found)
+
+
+def _windows_of_rule(book: Rulebook, rule: Rule, place: Place) -> tuple[WeeklyWindows, ...]:
+    """A rule's windows, once for each calendar of holidays that may be the place's."""
+    if rule.windows is None:
+        return ()
+    if rule.holidays == OF_THE_PLACE:
+        countries = (place.country, book.country_of(place))
+        return closed_on_holidays(rule.windows, countries, place.subdivisions)
+    if rule.holidays is not None:
+        return (rule.windows.with_holidays(rule.holidays),)
+    return (rule.windows,)
 
 
 def _smallest(caps: Iterable[Cap]) -> tuple[Cap, ...]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Self
 
@@ -90,6 +90,11 @@ class WeeklyWindows:
     def closed_on(self, day: date) -> bool:
         """Whether this day is a holiday."""
         return self.holidays is not None and self.holidays.fall_on(day)
+
+    def inside(self, wall: datetime) -> bool:
+        """Whether a wall clock's time of the week is in a window, holidays aside."""
+        minute = wall.weekday() * DAY + wall.hour * 60 + wall.minute
+        return any(start <= minute < end for start, end in common_week((self,)))
 
     def _runs(self) -> Iterator[tuple[str, tuple[Span, ...]]]:
         """Runs of open days with the same windows, each as "mon-fri" or "sat"."""

@@ -7,11 +7,15 @@ from functools import lru_cache
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
     REGION_CODE_FOR_NON_GEO_ENTITY,
+    NumberParseException,
     PhoneMetadata,
     PhoneNumber,
+    PhoneNumberFormat,
     PhoneNumberType,
+    format_number,
     length_of_geographical_area_code,
     number_type,
+    parse,
     region_code_for_number,
 )
 from phonenumbers.tzdata import TIMEZONE_DATA
@@ -66,6 +70,14 @@ def home_of(e164: str) -> Home:
     return Home(None if country == WORLD else country, (), zones, _LINES.get(kind, "unknown"))
 
 
+@lru_cache(maxsize=128)
+def zones_of_part(country: str, part: str) -> tuple[str, ...]:
+    """Every zone of the area codes of a US state or a Canadian province; () for any other."""
+    table = {"US": STATES_OF, "CA": PROVINCES_OF}.get(country, {})
+    codes = [code for code, parts in table.items() if part in parts]
+    return tuple(sorted({zone for code in codes for zone in _zones_under("1" + code)}))
+
+
 @lru_cache(maxsize=2048)
 def _home_in_north_america(area_code: str, *, nowhere: bool) -> Home:
     """A number there is fixed or mobile, and its area code says all there is to know."""
@@ -110,6 +122,14 @@ def _parsed(code: str, national: str) -> PhoneNumber:
         italian_leading_zero=zeros > 0,
         number_of_leading_zeros=zeros,
     )
+
+
+def e164_of(text: str, country: str) -> str | None:
+    """A number in E.164, whatever kind of number it is; None for what is none at all."""
+    try:
+        return format_number(parse(text, country.upper()), PhoneNumberFormat.E164)
+    except NumberParseException:
+        return None
 
 
 def possible_zones(e164: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ __all__ = [
 
 # What codes of reasons mean to people; the others are words already.
 REASONS = {
+    "rules_changed": "other calling rules came into force",
     "number_busy": "somebody else is being called on this number",
     "household": "somebody of theirs was reached at another number",
     "next_reminder": "waits for the next reminder",

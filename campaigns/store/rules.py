@@ -28,6 +28,20 @@ class RuleVersion:
     activated_by: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimedUnderRules:
+    """A call that was handed to the provider and does not ring yet, with its campaign's rules."""
+
+    attempt_id: int
+    number: str
+    zone: str | None
+    address: dict[str, Any] | None
+    rule_set: str
+    windows: dict[str, Any]
+    purpose: str
+    voice: str
+
+
 def current_rulebook(session: Session | Connection) -> Rulebook:
     """The rules in force, by one small query.
 
@@ -74,6 +88,12 @@ def _rulebook(session: Session | Connection, version: int, digest: str) -> Ruleb
         ).scalar_one()
         known = _read[version, digest] = read_rulebook(document, version)
     return known
+
+
+def version_in_force(session: Session) -> int | None:
+    """The version that binds now."""
+    found: int | None = session.execute(text(VERSION_SQL)).scalar_one_or_none()
+    return found
 
 
 def version_with_digest(session: Session, digest: str) -> int | None:
@@ -124,3 +144,17 @@ def versions_of_rules(session: Session) -> list[RuleVersion]:
         """)
     )
     return [RuleVersion(*row) for row in rows]
+
+
+def calls_not_ringing(session: Session) -> list[ClaimedUnderRules]:
+    """Every call that could still be taken back unheard. Hold the gate first."""
+    rows = session.execute(
+        text("""
+            SELECT a.id, a.number, r.zone, r.address, c.rule_set, c.windows, c.purpose, c.voice
+            FROM attempts a
+            JOIN recipients r ON r.id = a.recipient_id
+            JOIN campaigns c ON c.id = a.campaign_id
+            WHERE a.status = 'dialing' AND a.recall_requested_at IS NULL
+        """)
+    )
+    return [ClaimedUnderRules(*row) for row in rows]
