@@ -6,6 +6,10 @@ _FORMULA_STARTS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 # Some programs drop these before they look at the first character.
 _DROPPED = " \u00a0\u200b\u200e\u200f\u2060\ufeff\0"
 
+# In front of a file that people open: without it Excel takes UTF-8 for its own old alphabet. Files
+# that programs read (the API, the command line) begin with their first character.
+BOM = "\ufeff"
+
 
 def safe_cell(value: object) -> str:
     """`value` as text that no spreadsheet takes for a formula: `None` is empty, `'` goes in front.

@@ -28,9 +28,13 @@ LONGEST = timedelta(days=7)  # then the password is asked for again, whatever ha
 IDLE = timedelta(hours=12)  # as long may nobody look at a page
 # Writing down every single request would be a write per request.
 SEEN_NOTED_EVERY = timedelta(minutes=1)
-# Failures within a quarter of an hour. Many people may share one address.
+# Failures within a quarter of an hour: of a login from one address, of an address (which many
+# people may share), and of a login from wherever, which bounds what many addresses can guess
+# together. A browser by which the login has signed in before is counted by itself, so that no
+# stranger can lock anybody out of theirs.
 FAILURES_OF_A_LOGIN = 10
 FAILURES_OF_AN_ADDRESS = 30
+FAILURES_FROM_EVERYWHERE = 50
 _WRONG = "The login or the password is wrong."
 
 
@@ -46,11 +50,13 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """Who knocks: the client's address, what its browser calls itself, its session so far."""
+    """Who knocks: the client's address, what its browser calls itself, its session so far, and
+    the browser's name if the login that is tried has signed in by it before."""
 
     address: str
     user_agent: str | None = None
     token: str | None = field(default=None, repr=False)
+    known_as: str | None = None
 
 
 def sign_in(engine: Engine, throttle: Throttle, login: str, password: str, browser: Browser) -> str:
@@ -59,8 +65,8 @@ def sign_in(engine: Engine, throttle: Throttle, login: str, password: str, brows
     Raises `Unauthorized`, in the same words and after the same time whether the login or the
     password was wrong, and `TooManyRequests` after too many failures.
     """
-    plain = login.strip().lower()
-    counted = _count_try(throttle, plain, browser.address)
+    plain = plain_login(login)
+    counted = _count_try(throttle, plain, browser)
     with transaction(engine) as session:
         user = people.find_user_by_login(session, plain)
     kept = user.password_hash if user is not None else passwords.nobodys_hash()
@@ -76,7 +82,7 @@ def sign_in(engine: Engine, throttle: Throttle, login: str, password: str, brows
         if browser.token:  # never a session that somebody may have known before
             people.end_session(session, digest(browser.token))
         token = begin_session(session, user, now, user_agent=browser.user_agent)
-    throttle.succeeded(counted, forget=[_login_limit(plain)])
+    throttle.succeeded(counted, forget=_limits(plain, browser)[:1])
     log.info("user %d signed in", user.id)
     return token
 
@@ -94,7 +100,7 @@ def change_password(
     with transaction(engine) as session:
         user = session.get_one(User, actor.id)
     kept = user.password_hash
-    counted = _count_try(throttle, user.login, browser.address)
+    counted = _count_try(throttle, user.login, browser)
     if not _compare(throttle, counted, kept, old):
         raise Unauthorized("The present password is wrong. The password was not changed.")
     throttle.succeeded(counted)
@@ -111,10 +117,14 @@ def change_password(
         return begin_session(session, user, now, user_agent=browser.user_agent)
 
 
-def _count_try(throttle: Throttle, login: str, address: str) -> Try:
+def plain_login(login: str) -> str:
+    """A login as it is compared, whatever the case it is typed in."""
+    return login.strip().lower()
+
+
+def _count_try(throttle: Throttle, login: str, browser: Browser) -> Try:
     """Note a try before it is looked at; raises `TooManyRequests` when there were too many."""
-    by_address = Limit(f"address:{network_of(address)}", FAILURES_OF_AN_ADDRESS)
-    counted = throttle.begin([_login_limit(login), by_address])
+    counted = throttle.begin(_limits(login, browser))
     if counted.wait:
         minutes = math.ceil(counted.wait / 60)
         raise TooManyRequests(
@@ -126,8 +136,16 @@ def _count_try(throttle: Throttle, login: str, address: str) -> Try:
     return counted
 
 
-def _login_limit(login: str) -> Limit:
-    return Limit(f"login:{login}", FAILURES_OF_A_LOGIN)
+def _limits(login: str, browser: Browser) -> list[Limit]:
+    """Under what a try is counted; the first is its own, which a success forgets."""
+    if browser.known_as is not None:
+        return [Limit(f"browser:{browser.known_as}", FAILURES_OF_A_LOGIN)]
+    network = network_of(browser.address)
+    return [
+        Limit(f"login:{login} from {network}", FAILURES_OF_A_LOGIN),
+        Limit(f"address:{network}", FAILURES_OF_AN_ADDRESS),
+        Limit(f"login:{login}", FAILURES_FROM_EVERYWHERE),
+    ]
 
 
 def _compare(throttle: Throttle, counted: Try, kept: str, password: str) -> bool:

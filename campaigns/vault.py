@@ -77,6 +77,11 @@ class Vault:
             salt="flash",
             signer_kwargs={"digest_method": hashlib.sha256},
         )
+        self._browsers = URLSafeTimedSerializer(
+            _derive(secret, "known-browsers"),
+            salt="browser",
+            signer_kwargs={"digest_method": hashlib.sha256},
+        )
         self.instance = hashlib.sha256(_derive(secret, "instance")).hexdigest()[:16]
 
     def attempt_token(self, attempt_id: int) -> str:
@@ -109,6 +114,18 @@ class Vault:
             return str(self._notes.loads(sealed, max_age=max_age))
         except BadSignature:
             return None
+
+    def seal_browser(self, name: str, login: str) -> str:
+        """What tells a browser by which `login` has signed in, called `name` from then on."""
+        return str(self._browsers.dumps([name, login]))
+
+    def open_browser(self, sealed: str, login: str, max_age: int) -> str | None:
+        """The browser's name, if `login` has signed in by it in the last `max_age` seconds."""
+        try:
+            name, known = self._browsers.loads(sealed, max_age=max_age)
+        except (BadSignature, TypeError, ValueError):
+            return None
+        return str(name) if known == login else None
 
     def encrypt(self, values: dict[str, str]) -> bytes:
         """Encrypt an account's secrets for the database."""

@@ -16,7 +16,13 @@ from campaigns.changing.limits import (
     change_pace,
 )
 from campaigns.changing.pausing import PauseReport, last_pause
-from campaigns.changing.people import PersonChange, add_person, change_person, remove_person
+from campaigns.changing.people import (
+    PersonChange,
+    add_person,
+    change_person,
+    hold_person,
+    remove_person,
+)
 from campaigns.changing.running import (
     OVER,
     archive,
@@ -44,6 +50,7 @@ __all__ = [
     "change_pace",
     "change_person",
     "clone_campaign",
+    "hold_person",
     "last_pause",
     "pause",
     "redial_unreached",

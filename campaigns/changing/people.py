@@ -133,6 +133,11 @@ def change_person(
     return row
 
 
+def hold_person(session: Session, recipient_id: int) -> None:
+    """Let nobody else change a person before this transaction ends. Raises `NotFound`."""
+    _hold(session, recipient_id, even_if_over=True)
+
+
 def remove_person(
     session: Session, recipient_id: int, actor: Actor, now: datetime, why: str = ""
 ) -> bool:

@@ -8,6 +8,11 @@ from campaigns.flows.model import Audio, CallFlow, parts_of
 from campaigns.flows.text import fill
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+# A full stop behind one of these, or a single letter, ends no sentence: "Dr. Lee", "J. Bach".
+_SHORTENED = re.compile(
+    r"(?:^|[\s(])(?:[A-Z]|Drs?|Mrs?|Ms|Mx|Prof|St|Ste|Mt|Jr|Sr|Sra|Srta|Hr|Frl|Mme|Mlle|Sig|Rev|Gen|"
+    r"Col|Capt|Lt|Sgt|Nr|Str|vs|approx|z\.B|e\.g|i\.e)\.$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,22 @@ class Preview:
     not_recorded: list[str]
 
 
+def sentences_of(text: str) -> list[str]:
+    """The sentences of a text; one with "Dr. Lee" in it stays whole."""
+    found: list[str] = []
+    for piece in filter(None, _SENTENCE_END.split(text)):
+        if found and (_SHORTENED.search(found[-1]) or _goes_on(found[-1], piece)):
+            found[-1] = f"{found[-1]} {piece}"
+        else:
+            found.append(piece)
+    return found
+
+
+def _goes_on(before: str, piece: str) -> bool:
+    """Whether what follows a full stop is no new sentence: "9 a.m. on Monday"."""
+    return before.endswith(".") and piece[0].islower()
+
+
 def preview(
     flow: CallFlow, fields: Mapping[str, str], audio: Mapping[str, AudioFacts] | None = None
 ) -> Preview:
@@ -54,7 +75,7 @@ def preview(
     def sentences(part: str | Audio) -> list[str]:
         if isinstance(part, Audio):
             return [str(known.get(part.audio, "[audio that is not there]"))]
-        return [found for found in _SENTENCE_END.split(fill(part, fields)) if found]
+        return sentences_of(fill(part, fields))
 
     def heard(*speeches: str | Audio | tuple[str | Audio, ...] | None) -> list[str]:
         parts = (part for speech in speeches if speech is not None for part in parts_of(speech))

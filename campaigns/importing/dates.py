@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from campaigns.errors import InvalidInput
 from campaigns.importing.headers import has_time_of_day
-from campaigns.reminders import FORMATS, parse_appointment
+from campaigns.reminders import FORMATS, nearly_fitting, parse_appointment
 
 _SERIAL = re.compile(r"([3-9][0-9]{4})(?:[.,]([0-9]{1,15}))?")
 _DAY_PART = re.compile(r"0?[.,]([0-9]{1,15})")
@@ -73,14 +73,19 @@ def is_date(text: str) -> bool:
 
 
 def date_candidates(texts: Sequence[str]) -> list[DateCandidate]:
-    """Every format that fits all of the texts but for strays, each shown on the same text.
+    """Every format that fits all of the texts but for strays, or, where none does, nearly all of
+    them; each shown on the same text.
 
     The text is one on which the formats differ, if there is any. More than one candidate means
     that the dates are ambiguous.
     """
-    dates = without_strays(list(dict.fromkeys(text for text in texts if text.strip())))
+    told = without_strays([text for text in texts if text.strip()])
+    dates = list(dict.fromkeys(told))
     fitting = [code for code in FORMATS if dates and all(_read(t, code) for t in dates)]
-    if not fitting:
+    if not fitting and dates:
+        fitting = nearly_fitting(told)
+        dates = [text for text in dates if all(_read(text, code) for code in fitting)]
+    if not fitting or not dates:
         return []
     shown = next((t for t in dates if len({_read(t, code) for code in fitting}) > 1), dates[0])
     return [

@@ -9,6 +9,9 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+# What a file of rejects has in front of the columns of its list.
+REJECT_COLUMNS = ("outdial_line", "outdial_reason", "outdial_why")
+
 # A column with one of these words holds telephone numbers, if its values agree.
 PHONE_WORDS = _words(
     "phone telephone tel mobile cell cellphone cellular landline msisdn gsm handy mobil telefon "

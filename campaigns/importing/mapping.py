@@ -82,6 +82,7 @@ class Mapping:
     appointment_zone: str | None
     default_country: str
     date_system: int = 1900  # in which serial numbers of dates are counted
+    delimiter: str | None = None  # between the cells of a text file
 
     def position(self, header: str | None) -> int | None:
         """Where a column stands in a row."""
@@ -101,6 +102,7 @@ def map_columns(
     reminder: bool,
     named: bool = True,
     date_system: int = 1900,
+    delimiter: str | None = None,
 ) -> Mapping:
     """The mapping that `options` ask for, the rest guessed. The date format stays as asked.
 
@@ -138,6 +140,7 @@ def map_columns(
         appointment_zone=_checked_zone(options.appointment_zone),
         default_country=country,
         date_system=date_system,
+        delimiter=delimiter,
     )
 
 

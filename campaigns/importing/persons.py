@@ -8,7 +8,7 @@ from campaigns.compliance import Place, PostalAddress, place_of, zone_named
 from campaigns.errors import InvalidInput, NotAPhoneNumber
 from campaigns.importing.samples import MAX_PHONE_COLUMNS
 from campaigns.lifecycle import RecipientStatus
-from campaigns.phone import ReadNumber, is_fictional, read_numbers
+from campaigns.phone import ReadNumber, Repair, is_fictional, read_numbers
 from campaigns.reminders import ReminderRule, TooLate, due_times
 
 MAX_NUMBERS = MAX_PHONE_COLUMNS
@@ -81,26 +81,32 @@ class PersonRules:
     def numbers(self, texts: Iterable[str]) -> tuple[tuple[str, ...], list[Repaired]]:
         """The good numbers, each once and in order, and what was put right in them.
 
-        A bad second number does not cost the recipient: `Refusal` is raised only when no number is
-        good, for the reason of the first.
+        A bad second number does not cost the recipient, but is told among the repairs: `Refusal` is
+        raised only when no number is good, for the reason of the first.
         """
         good: dict[str, None] = {}
         repairs: list[Repaired] = []
-        first_problem: Refusal | None = None
+        left_out: list[tuple[str, Refusal]] = []
         for text in texts:
             if not text or text.isspace():
                 continue
             try:
                 found = self._readable(text)
             except Refusal as problem:
-                first_problem = first_problem or problem
+                left_out.append((text, problem))
                 continue
             good.update(dict.fromkeys(read.number for read in found))
             if any(read.repairs for read in found):
                 repairs += _repairs_of(text, found)
         if good:
+            repairs += [
+                Repaired(Repair.LEFT_OUT, _seen(text), problem.rejected.detail)
+                for text, problem in left_out
+            ]
             return tuple(good)[:MAX_NUMBERS], repairs
-        raise first_problem or Refusal("no_number", "The row has no telephone number.")
+        if left_out:
+            raise left_out[0][1]
+        raise Refusal("no_number", "The row has no telephone number.")
 
     def whereabouts(
         self, given: str, number: str, address: PostalAddress | None = None
@@ -161,14 +167,21 @@ class PersonRules:
         if not real:
             number = found[0].number
             raise Refusal("fictional", f"{number} is reserved for fiction; nobody can be reached.")
+        if len(real) < len(found):
+            first, *others = real
+            real = [ReadNumber(first.number, (Repair.LEFT_OUT, *first.repairs)), *others]
         return real
 
 
 def _repairs_of(text: str, found: list[ReadNumber]) -> list[Repaired]:
     kinds = dict.fromkeys(kind for read in found for kind in read.repairs)
     after = ", ".join(read.number for read in found)
-    before = "".join(c if c.isprintable() else _marked(c) for c in text[:100]).strip()
-    return [Repaired(kind, before, after) for kind in kinds]
+    return [Repaired(kind, _seen(text), after) for kind in kinds]
+
+
+def _seen(text: str) -> str:
+    """The beginning of a cell, with what is invisible in it made visible."""
+    return "".join(c if c.isprintable() else _marked(c) for c in text[:100]).strip()
 
 
 def _marked(character: str) -> str:

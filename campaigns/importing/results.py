@@ -22,6 +22,7 @@ REPAIR_WORDS = {
     "trunk_zero": "numbers lost their “(0)”",
     "double_zero": "numbers that begin with 00 were read as international",
     "several_numbers": "cells held several numbers, which were taken apart",
+    "number_left_out": "numbers beside a good one could not be called and were left out",
     "date_serial": "spreadsheet serial numbers were read as dates",
 }
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from campaigns.compliance import zone_named
 from campaigns.errors import InvalidInput
 from campaigns.importing.dates import appointment_text, is_serial
+from campaigns.importing.headers import REJECT_COLUMNS
 from campaigns.importing.mapping import Mapping
 from campaigns.importing.persons import (
     Accepted,
@@ -42,6 +43,7 @@ class RowReader:
         self._time = mapping.position(mapping.time_column)
         # Many people share a day and an hour; the answer for one is the answer for all.
         self._instant = lru_cache(maxsize=_CACHED)(self._instant_of)
+        self._ours = [name for name in REJECT_COLUMNS if name in mapping.fields]
         self._name = None if "name" in mapping.fields else mapping.position(mapping.name_column)
 
     def read(self, cells: Sequence[str]) -> Accepted | Rejected:
@@ -99,11 +101,14 @@ class RowReader:
         return appointment_text(cells[self._appointment], time_of_day, self._mapping.date_system)
 
     def _fields(self, cells: Sequence[str]) -> dict[str, str]:
-        """Every column as a variable; the name column also as `name`, whatever its header is.
+        """Every column as a variable, but for what a file of rejects says of its own accord; the
+        name column also as `name`, whatever its header is.
 
         A zone that was named for all appointments is one too, as `appointment_zone`.
         """
         fields = dict(zip(self._mapping.fields, map(str.strip, cells), strict=True))
+        for name in self._ours:
+            del fields[name]
         if self._name is not None:
             fields["name"] = cells[self._name].strip()
         if self._rules.reminder and self._mapping.appointment_zone:

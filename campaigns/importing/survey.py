@@ -50,6 +50,7 @@ def plan_mapping(
         reminder=reminder,
         named=sample.form.header,
         date_system=sample.form.date_system,
+        delimiter=sample.form.delimiter,
     )
     _check_country(mapping.default_country)
     return mapping

@@ -84,8 +84,8 @@ def parse_number(text: str, default_country: str) -> str:
 def read_numbers(text: str, default_country: str) -> tuple[ReadNumber, ...]:
     """Every number in one cell, in order and each once: people write two beside each other.
 
-    What stands beside a good number and is none is left out. Raises as `parse_number` does, for
-    the first of the texts, when none is good.
+    What stands beside a good number and is none is left out, and that is told (`LEFT_OUT`). Raises
+    as `parse_number` does, for the first of the texts, when none is good.
     """
     if len(text) <= _LONGEST_TEXT:
         try:
@@ -95,9 +95,10 @@ def read_numbers(text: str, default_country: str) -> tuple[ReadNumber, ...]:
                 raise
     found: dict[str, ReadNumber] = {}
     first_problem: NotAPhoneNumber | None = None
-    elsewhere = False
+    elsewhere = left_out = False
     for piece in _pieces_of(_clean(text, longest=_LONGEST_CELL)):
         if elsewhere and not _is_whole(piece):
+            left_out = True
             continue  # in the area of the one before; by itself it is a number in another one
         elsewhere = elsewhere or _names_its_area(piece, default_country.upper())
         try:
@@ -108,10 +109,20 @@ def read_numbers(text: str, default_country: str) -> tuple[ReadNumber, ...]:
         repairs = (Repair.SEVERAL_NUMBERS, *read.repairs)
         found.setdefault(read.number, ReadNumber(read.number, repairs))
     if found:
-        return tuple(found.values())
+        return _told(tuple(found.values()), left_out=left_out or first_problem is not None)
     raise first_problem or refused(
         Reason.TWO_NUMBERS if len(text) <= _LONGEST_TEXT else Reason.NOT_A_NUMBER, text
     )
+
+
+def _told(found: tuple[ReadNumber, ...], *, left_out: bool) -> tuple[ReadNumber, ...]:
+    """The numbers; where something was left out the first of them says so."""
+    if not left_out:
+        return found
+    first, *others = found
+    # One number alone was not taken apart from another.
+    kept = (repair for repair in first.repairs if others or repair != Repair.SEVERAL_NUMBERS)
+    return (ReadNumber(first.number, (Repair.LEFT_OUT, *kept)), *others)
 
 
 def read_number(text: str, default_country: str) -> ReadNumber:

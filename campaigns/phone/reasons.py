@@ -38,6 +38,7 @@ class Repair(StrEnum):
     TRUNK_ZERO = "trunk_zero"  # +44 (0)20
     DOUBLE_ZERO = "double_zero"  # 0044 20
     SEVERAL_NUMBERS = "several_numbers"  # two numbers in one cell
+    LEFT_OUT = "number_left_out"  # what stood beside a good number and could not be called
 
 
 _ADVICE: dict[Reason, str] = {

@@ -7,7 +7,7 @@ and, for 24-hour times, a UTC offset may differ from text to text.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 
 from campaigns.compliance import zone_named
@@ -47,6 +47,7 @@ FORMATS: dict[str, re.Pattern[str]] = {
 }
 
 _LONGEST_TEXT = 60
+NEARLY_ALL = 0.9
 _YEARS = range(2000, 2200)
 _WIDEST_OFFSET = timedelta(hours=14)
 
@@ -56,10 +57,12 @@ class _Unreadable(Exception):
 
 
 def detect_date_format(samples: Iterable[str]) -> str:
-    """The one format code that fits every sample; blank samples are skipped.
+    """The one format code that fits every sample, or clearly nearly all; blank samples are skipped.
 
-    Never guesses: raises `InvalidInput` when two formats fit, showing both readings, when none
-    does, naming the text that fails, and when there is nothing to look at.
+    A text or two in another way of writing do not make a list unreadable: their rows can be
+    refused by themselves. Never guesses: raises `InvalidInput` when two formats fit, or nearly
+    fit, showing both readings, when none does, naming the text that fails, and when there is
+    nothing to look at.
     """
     texts = [sample for sample in samples if sample.strip()]
     if not texts:
@@ -68,11 +71,21 @@ def detect_date_format(samples: Iterable[str]) -> str:
     for text in texts:
         still = [code for code in fitting if _fits(text, code)]
         if not still:
-            raise InvalidInput(_none_fits(text, fitting))
+            nearly = nearly_fitting(texts)
+            if not nearly:
+                raise InvalidInput(_none_fits(text, fitting))
+            fitting, texts = nearly, [text for text in texts if _fits(text, nearly[0])]
+            break
         fitting = still
     if len(fitting) > 1:
         raise InvalidInput(_ambiguity(texts, fitting))
     return fitting[0]
+
+
+def nearly_fitting(texts: Sequence[str]) -> list[str]:
+    """The formats that fit nearly all of the texts: nine in ten, so that ten texts are needed."""
+    counts = {code: sum(_fits(text, code) for text in texts) for code in FORMATS}
+    return [code for code, fits in counts.items() if fits and fits >= NEARLY_ALL * len(texts)]
 
 
 def parse_appointment(text: str, format_code: str, zone: str | None) -> datetime:
@@ -177,7 +190,8 @@ def _none_fits(text: str, fitting: list[str]) -> str:
 def _ambiguity(texts: list[str], fitting: list[str]) -> str:
     """Both readings of the sample that shows the difference best."""
     one, other = fitting[:2]
-    text = next((text for text in texts if _read(text, one) != _read(text, other)), texts[0])
+    both = [text for text in texts if _fits(text, one) and _fits(text, other)]
+    text = next((text for text in both if _read(text, one) != _read(text, other)), both[0])
     readings = " or ".join(f"{_read(text, code):%d %B %Y} ({code})" for code in (one, other))
     return (
         f"These dates can be read in two ways: “{_shown(text)}” is {readings}. "

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from phonenumbers import country_code_for_region
 
 from campaigns.errors import NotAPhoneNumber
-from campaigns.phone import Reason, Repair, read_number, read_numbers
+from campaigns.phone import ReadNumber, Reason, Repair, read_number, read_numbers
 
 COUNTRIES = ("US", "GB", "DE", "AU", "IT", "AR", "BR", "MX", "FR")
 
@@ -172,3 +172,11 @@ def test_an_exponent_that_dropped_digits_is_never_filled_up(area, line, dropped)
     assert reason_of(lost) == Reason.DIGITS_LOST
     with suppress(NotAPhoneNumber):  # some area codes belong to companies, or to nobody
         assert read_number(kept, "US").number == f"+{digits}"
+
+
+def test_what_stands_beside_a_good_number_and_is_none_is_told():
+    (one,) = read_numbers("+12025550143; 202555014", "US")
+    assert one == ReadNumber("+12025550143", (Repair.LEFT_OUT,))
+    first, second = read_numbers("+12025550143; +12025550144; +1202555", "US")
+    assert first.repairs == (Repair.LEFT_OUT, Repair.SEVERAL_NUMBERS)
+    assert second.repairs == (Repair.SEVERAL_NUMBERS,)

@@ -242,3 +242,20 @@ def test_other_languages_and_zones_are_refused():
         spoken_time(APPOINTMENT, NEW_YORK, "tlh")
     with pytest.raises(InvalidInput, match="not a time zone"):
         spoken_time(APPOINTMENT, "Mars/Olympus")
+
+
+def test_a_row_in_another_format_does_not_make_the_others_unreadable():
+    texts = [f"{day}/11/2026 09:30" for day in range(13, 29)]
+    assert detect_date_format([*texts, "2026-11-24 09:30"]) == "DD/MM/YYYY HH:MM"
+    assert detect_date_format(["11/24/2026 09:30", *texts]) == "DD/MM/YYYY HH:MM"
+
+
+def test_a_few_of_each_format_are_not_settled_by_a_majority():
+    with pytest.raises(InvalidInput, match="does not fit"):
+        detect_date_format(["13/11/2026 09:30", "14/11/2026 09:30", "2026-11-24 09:30"])
+
+
+def test_dates_of_two_readings_stay_ambiguous_beside_one_in_another_format():
+    texts = [f"{day:02}/11/2026 09:30" for day in range(1, 12)]
+    with pytest.raises(InvalidInput, match="two ways"):
+        detect_date_format([*texts, "2026-11-24 09:30"])

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from typing import IO
 
 from fastapi import APIRouter, Request
@@ -10,6 +11,7 @@ from starlette.responses import Response
 
 from campaigns import auditing, importing
 from campaigns.access import Permission
+from campaigns.csv_cells import BOM
 from campaigns.errors import NotAllowed
 from campaigns.store import changes
 from campaigns.web.api.shapes import LARGEST_ID
@@ -48,8 +50,9 @@ def rejects(import_id: int, session: SessionDep) -> StreamingResponse:
         spool.close()
         raise
     spool.seek(0)
+    known_to_excel = chain([BOM], _pieces(spool))
     headers = {"Content-Disposition": f'attachment; filename="import-{known}-rejects.csv"'}
-    return StreamingResponse(_pieces(spool), media_type="text/csv", headers=headers)
+    return StreamingResponse(known_to_excel, media_type="text/csv", headers=headers)
 
 
 @router.post("/{import_id:int}/undo", dependencies=[needs(Permission.RUN_CAMPAIGNS)])

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from itertools import chain
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -14,8 +15,11 @@ from starlette.responses import Response, StreamingResponse
 
 from campaigns import opting_out
 from campaigns.access import Permission
-from campaigns.errors import InvalidInput, OutdialError
+from campaigns.campaigning import campaign_by_id
+from campaigns.csv_cells import BOM
+from campaigns.errors import InvalidInput, NotFound, OutdialError
 from campaigns.opting_out import ImportReport, OptOutRow, Search
+from campaigns.reporting.listing import campaign_choices
 from campaigns.web.api.optouts import streamed
 from campaigns.web.api.shapes import LARGEST_ID, BoundedRoute, Id
 from campaigns.web.api.uploads import Upload, receive_file
@@ -104,9 +108,10 @@ def add(
     until: Annotated[str, Form(max_length=40)] = "",
     why: Annotated[str, Form(max_length=2000)] = "",
     source: Annotated[str, Form(max_length=20)] = "page",
+    scope: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
-    """Never call a number, or all that begin alike, again."""
-    form = {"number": number, "until": until, "why": why, "source": source}
+    """Never call a number, or all that begin alike, again: in any campaign, or in one."""
+    form = {"number": number, "until": until, "why": why, "source": source, "scope": scope}
     errors: dict[str, str] = {}
     wanted, ends = None, None
     try:
@@ -119,6 +124,13 @@ def add(
         errors["until"] = str(problem)
     if not why.strip() or len(why.strip()) > 500:
         errors["why"] = "Say how we know, in at most 500 characters."
+    campaign_id = int(scope) if scope.isascii() and scope.isdigit() else None
+    try:
+        opting_out.check_campaign(session, min(campaign_id or 0, LARGEST_ID) or None)
+        if scope and not campaign_id:
+            raise InvalidInput("Choose one of the campaigns.")
+    except (InvalidInput, NotFound) as problem:
+        errors["scope"] = str(problem)
     if wanted is None or errors:
         return _list(
             request, Asked(), session, now, config.default_country, form=form, errors=errors
@@ -129,16 +141,19 @@ def add(
         "verbal" if source == "verbal" else "page",
         viewer.actor,
         now,
+        campaign_id=campaign_id,
     )
     later.recall(done.recalled)
-    return redirect(request, "/opt-outs", said=_added(wanted.shown, done.recorded, done.recalled))
+    where = f" in “{campaign_by_id(session, campaign_id).name}”" if campaign_id else ""
+    said = _added(wanted.shown, where, done.recorded, done.recalled)
+    return redirect(request, "/opt-outs", said=said)
 
 
-def _added(shown: str, recorded: int, recalled: list[int]) -> str:
+def _added(shown: str, where: str, recorded: int, recalled: list[int]) -> str:
     whom = f"Numbers that begin with {shown[:-1]} are" if shown.endswith("*") else f"{shown} is"
     if not recorded:
         return f"{whom} opted out already; the first record was kept."
-    told = f"{whom} not called any more."
+    told = f"{whom} not called any more{where}."
     if recalled:
         word = "call is" if len(recalled) == 1 else "calls are"
         told += f" {len(recalled):,} {word} being taken back."
@@ -163,7 +178,7 @@ def _end_of(text: str, zone: ZoneInfo, now: datetime) -> datetime | None:
 def export(request: Request, asked: AskedDep, config: SettingsDep) -> StreamingResponse:
     """What was looked for, as a file."""
     lines = opting_out.csv_lines(request.app.state.engine, asked.search(config.default_country))
-    return streamed(lines, "text/csv", "opt-outs.csv")
+    return streamed(chain([BOM], lines), "text/csv", "opt-outs.csv")
 
 
 @router.get("/import", dependencies=[needs(Permission.RUN_CAMPAIGNS)])
@@ -290,9 +305,15 @@ def _list(
         export=asked.address("/opt-outs/export.csv"),
         states=list(STATES.items()),
         sources=[("", "However it came"), *SOURCES.items()],
-        form=form or {"number": "", "until": "", "why": "", "source": "page"},
+        scopes=[("", "In every campaign"), *_scopes(session)],
+        form=form or {"number": "", "until": "", "why": "", "source": "page", "scope": ""},
         errors=errors or {},
     )
+
+
+def _scopes(session: Session) -> list[tuple[str, str]]:
+    """The campaigns that an opt-out may be for alone, the latest first."""
+    return [(str(key), f"Only in “{name}”") for key, name in campaign_choices(session)]
 
 
 def _one(

@@ -1,13 +1,9 @@
 """One person: everything that happened, added, changed, called again, taken out, opted out."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated, Any, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse
-from pydantic import ValidationError
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
@@ -16,12 +12,9 @@ from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
 from campaigns.changing import PersonChange
 from campaigns.clocks import there_in_short
-from campaigns.compliance import zone_named
-from campaigns.drafting import problems_of
 from campaigns.errors import InvalidInput, NotAllowed
 from campaigns.exporting import export_columns
 from campaigns.flows.model import CallFlow
-from campaigns.importing import PushedRecipient
 from campaigns.models import Campaign, Flow
 from campaigns.opting_out import NewOptOut
 from campaigns.reporting.values import RecipientHistory
@@ -35,9 +28,16 @@ from campaigns.web.dependencies import (
     SnapshotDep,
     SnapshotNowDep,
 )
-from campaigns.web.pages.campaign_changes import instant_of
 from campaigns.web.pages.campaigns import campaign_page
 from campaigns.web.pages.people_found import STATUSES
+from campaigns.web.pages.person_form import (
+    asked_change,
+    asked_person,
+    changed_since,
+    clock_of,
+    values_of,
+    version_of,
+)
 from campaigns.web.pages.rendering import redirect, render
 from campaigns.web.pages.stories import outcome_of, story_of
 from campaigns.web.pages.wizard.forms import Entries, EntriesDep
@@ -46,9 +46,6 @@ router = APIRouter()
 _ADD = "/campaigns/{campaign_id:int}/recipients/add"
 _ONE = "/recipients/{recipient_id:int}"
 _RUN = [needs(Permission.RUN_CAMPAIGNS)]
-# What a form's field is called when it holds one of the campaign's own columns.
-COLUMN = "column."
-
 # What may be changed, taken out, and decided, by a person's status.
 CHANGEABLE = frozenset({"pending", "review", "expired"})
 REMOVABLE = CHANGEABLE | {"exhausted"}
@@ -82,7 +79,7 @@ def add(
 ) -> Response:
     """One more person to be called."""
     known = min(campaign_id, LARGEST_ID)
-    person = _pushed(entries, viewer.zone)
+    person = asked_person(entries, viewer.zone)
     if person is not None:
         try:
             with session.begin_nested():
@@ -151,8 +148,13 @@ def edit(
 ) -> Response:
     """Change a person; their next call is planned anew."""
     known = min(recipient_id, LARGEST_ID)
+    changing.hold_person(session, known)  # of two who save at once the later one is told
     person = reporting.recipient_history(session, known, now)
-    change = _change(entries, person)
+    outdated = changed_since(entries, person)
+    if outdated:
+        entries.trouble = outdated
+        return _edit_form(request, session, person, entries, status=412)
+    change = asked_change(entries, person)
     if change is not None:
         try:
             # In a savepoint: an answer that only shows what was wrong leaves nothing behind.
@@ -243,7 +245,7 @@ def _edit_form(
 ) -> HTMLResponse:
     campaign = campaign_by_id(session, person.campaign_id)
     if not entries.values:
-        entries = Entries(_values(person))
+        entries = Entries(values_of(person))
     return render(
         request,
         "recipients/edit.html",
@@ -254,8 +256,9 @@ def _edit_form(
         entries=entries,
         columns=_columns(session, campaign, person),
         reminds=campaign.reminder is not None,
-        clock=_clock(person),
+        clock=clock_of(person),
         may_decide=person.status in DECIDABLE,
+        seen=version_of(person),
     )
 
 
@@ -273,104 +276,11 @@ def _columns(
     )
 
 
-def _values(person: RecipientHistory) -> dict[str, str]:
-    """A person as the form shows them."""
-    appointment = person.appointment_at
-    shown = appointment.astimezone(_clock(person)) if appointment is not None else None
-    return {
-        "numbers": "\n".join(person.numbers),
-        "name": str(person.fields.get("name") or ""),
-        "zone": person.zone or "",
-        "appointment_at": f"{shown:%Y-%m-%dT%H:%M}" if shown is not None else "",
-        **{f"{COLUMN}{key}": str(value) for key, value in person.fields.items() if key != "name"},
-    }
-
-
 def _columns_shown(person: RecipientHistory) -> list[tuple[str, str]]:
     """The columns of their list that have something in them."""
     shown = ((key, str(value).strip()) for key, value in person.fields.items() if key != "name")
     return [(key, value) for key, value in shown if value]
 
 
-def _clock(person: RecipientHistory) -> ZoneInfo:
-    return zone_named(person.zones[0]) if person.zones else ZoneInfo("UTC")
-
-
 def _title(person: RecipientHistory) -> str:
     return str(person.fields.get("name") or "") or "A person without a name"
-
-
-def _pushed(entries: Entries, zone: ZoneInfo) -> PushedRecipient | None:
-    asked = _asked(entries)
-    if not asked["numbers"]:
-        entries.refuse("numbers", "Give at least one telephone number")
-        return None
-    appointment = _appointment(entries, asked.get("zone"), zone)
-    if entries.refused:
-        return None
-    asked["fields"] = {key: value for key, value in asked["fields"].items() if value}
-    person: PushedRecipient | None = _valid(
-        PushedRecipient, entries, {**asked, "appointment_at": appointment}
-    )
-    return person
-
-
-def _change(entries: Entries, person: RecipientHistory) -> PersonChange | None:
-    """What differs from what there is; None when something cannot be used."""
-    asked, before = _asked(entries), _values(person)
-    if not asked["numbers"]:
-        entries.refuse("numbers", "Give at least one telephone number")
-        return None
-    change: dict[str, Any] = {"call_again": entries.has("call_again")}
-    if asked["numbers"] != person.numbers:
-        change["numbers"] = asked["numbers"]
-    if (asked["zone"] or "") != before["zone"]:
-        change["zone"] = asked["zone"] or ""
-    if (asked["name"] or "") != before["name"]:
-        change["name"] = asked["name"] or ""
-    moved = {
-        key: value
-        for key, value in asked["fields"].items()
-        if value != before.get(f"{COLUMN}{key}", "")
-    }
-    if moved:
-        change["fields"] = moved
-    if entries.text("appointment_at") != before["appointment_at"]:
-        change["appointment_at"] = _appointment(entries, None, _clock(person))
-    return None if entries.refused else _valid(PersonChange, entries, change)
-
-
-def _asked(entries: Entries) -> dict[str, Any]:
-    lines: Sequence[str] = entries.values.get("numbers", "").splitlines()
-    return {
-        "numbers": [line.strip() for line in lines if line.strip()],
-        "name": entries.text("name") or None,
-        "zone": entries.text("zone") or None,
-        "fields": {
-            key.removeprefix(COLUMN): value.strip()
-            for key, value in entries.values.items()
-            if key.startswith(COLUMN)
-        },
-    }
-
-
-def _appointment(entries: Entries, given: str | None, otherwise: ZoneInfo) -> datetime | None:
-    try:
-        zone = zone_named(given) if given else otherwise
-    except InvalidInput as problem:
-        entries.refuse("zone", str(problem))
-        return None
-    try:
-        return instant_of(entries.text("appointment_at"), zone)
-    except InvalidInput as problem:
-        entries.refuse("appointment_at", str(problem))
-        return None
-
-
-def _valid(model: type[Any], entries: Entries, values: dict[str, Any]) -> Any:
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        for name, problem in problems_of(error).items():
-            entries.refuse(name.split(".", maxsplit=1)[0], problem)
-        return None

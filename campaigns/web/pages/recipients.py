@@ -1,6 +1,7 @@
 """People: found by number or name, listed, and taken along as a file."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
@@ -8,6 +9,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from campaigns import exporting
 from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
+from campaigns.csv_cells import BOM
 from campaigns.reporting.listing import campaign_choices
 from campaigns.web.api.shapes import LARGEST_ID
 from campaigns.web.auth import ViewerDep, needs
@@ -78,7 +80,7 @@ def export_csv(request: Request, campaign_id: int, session: SessionDep) -> Strea
     """Everybody with what came of them, for a spreadsheet."""
     columns = exporting.export_columns(session, min(campaign_id, LARGEST_ID))
     lines = exporting.recipient_lines(request.app.state.engine, campaign_id, columns)
-    return _file(lines, f"campaign-{campaign_id}-recipients.csv", "text/csv")
+    return _file(chain([BOM], lines), f"campaign-{campaign_id}-recipients.csv", "text/csv")
 
 
 @router.get(f"{_OF_CAMPAIGN}.ndjson", dependencies=[needs(Permission.SEE_NUMBERS), CAMPAIGN_FILE])

@@ -27,6 +27,9 @@ from campaigns.web.pages.rendering import redirect, render
 router = APIRouter()
 # Before there is a session, this cookie is what a form's token is bound to.
 VISITOR_COOKIE = "outdial_visitor"
+# Names a browser by which somebody has signed in: wrong passwords of strangers do not count for it.
+BROWSER_COOKIE = "outdial_browser"
+BROWSER_SECONDS = 180 * 86400
 
 
 @router.get("/sign-in", dependencies=[public])
@@ -49,12 +52,13 @@ def sign_in(
     state = request.app.state
     try:
         token = signing_in.sign_in(
-            state.engine, throttle_of(request.app), login, password, browser_of(request)
+            state.engine, throttle_of(request.app), login, password, browser_of(request, login)
         )
     except (Unauthorized, TooManyRequests) as refusal:
         return _refused(request, login, next, refusal)
     response = redirect(request, _own_page(next))
     set_session_cookie(request, response, token)
+    _name_browser(request, response, login)
     response.delete_cookie(VISITOR_COOKIE, path="/")
     return response
 
@@ -68,10 +72,30 @@ def sign_out(request: Request, session: SessionDep) -> Response:
     return response
 
 
-def browser_of(request: Request) -> Browser:
-    """Who knocks, for signing in and changing passwords."""
+def browser_of(request: Request, login: str = "") -> Browser:
+    """Who knocks, for signing in as `login` and changing passwords."""
+    sealed = request.cookies.get(BROWSER_COOKIE, "")
+    plain = signing_in.plain_login(login)
     return Browser(
-        client_address(request), request.headers.get("user-agent"), session_token(request)
+        client_address(request),
+        request.headers.get("user-agent"),
+        session_token(request),
+        request.app.state.vault.open_browser(sealed, plain, BROWSER_SECONDS) if sealed else None,
+    )
+
+
+def _name_browser(request: Request, response: Response, login: str) -> None:
+    sealed = request.app.state.vault.seal_browser(
+        signing_in.new_visitor(), signing_in.plain_login(login)
+    )
+    response.set_cookie(
+        BROWSER_COOKIE,
+        sealed,
+        max_age=BROWSER_SECONDS,
+        path="/sign-in",
+        httponly=True,
+        samesite="lax",
+        secure=is_secure(request),
     )
 
 

@@ -307,15 +307,47 @@ def test_the_rejects_file_says_why_and_cannot_run_formulas(engine, campaign, imp
     with transaction(engine) as session:
         assert write_rejects(session, summary.import_id, out) == 3
     rows = list(csv.reader(io.StringIO(out.getvalue(), newline="")))
-    assert rows[0] == ["line", "reason", "detail", "row"]
+    assert rows[0] == ["outdial_line", "outdial_reason", "outdial_why", "phone", "name"]
     assert [row[:2] for row in rows[1:]] == [
         ["3", "letters"],
         ["4", "duplicate"],
         ["5", "not_a_number"],
     ]
-    assert rows[1][3] == '\'=cmd|calc!A1,"Eve, E"'
-    assert rows[2][2:] == ["The same as line 2.", "'+12025550101,Again"]
-    assert rows[3][3] == "'@x,Zoë"
+    assert rows[1][3:] == ["'=cmd|calc!A1", "Eve, E"]
+    assert rows[2][2:] == ["The same as line 2.", "'+12025550101", "Again"]
+    assert rows[3][3:] == ["'@x", "Zoë"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_corrected_rejects_are_a_list(engine, campaign, imported, recipients_of, delimiter):
+    rows = (
+        ("phone", "name", "note"),
+        ("+12025550101", "Ana", "x"),
+        ("202555", '"Eve ""E"""', '"two\nlines"'),
+        ("+12025550103", "Bo", "x", "too much"),
+        ("+12025550104", '"Cy', "never closed"),
+    )
+    summary = imported(campaign, "".join(f"{delimiter.join(row)}\n" for row in rows))
+    assert summary.rows_rejected == 3
+    out = io.StringIO(newline="")
+    with transaction(engine) as session:
+        write_rejects(session, summary.import_id, out)
+    kept = [row[3:] for row in csv.reader(io.StringIO(out.getvalue(), newline=""))]
+    assert kept[:3] == [
+        ["phone", "name", "note"],
+        ["202555", 'Eve "E"', "two\nlines"],
+        ["'+12025550103", "Bo", "x", "too much"],
+    ]
+    assert "Cy" in kept[3][1]
+    corrected = out.getvalue().replace('"202555"', '"+12025550102"').replace(',"too much"', "")
+    again = imported(campaign, corrected)
+    assert (again.rows_imported, again.rows_rejected) == (3, 0), again
+    found = dict(recipients_of(campaign, "numbers[1], fields"))
+    assert found["+12025550102"] == {
+        "phone": "+12025550102",
+        "name": 'Eve "E"',
+        "note": "two\nlines",
+    }
 
 
 def test_hostile_text_is_stored_as_text(campaign, imported, recipients_of):

@@ -159,6 +159,12 @@ def test_the_kill_switch_is_pressed_by_operators_and_released_by_administrators(
     ]
 
 
+def value_of(page, name):
+    found = re.search(rf'name="{name}" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
 def test_a_person_is_found_changed_called_again_and_taken_out(operator, engine, running):
     with transaction(engine) as session:
         session.execute(text("UPDATE campaigns SET rule_set = 'practice'"))
@@ -179,6 +185,16 @@ def test_a_person_is_found_changed_called_again_and_taken_out(operator, engine, 
     assert "Nothing was changed" in answer.text
     assert "Grace Hopper" in answer.text
     assert operator.post("/recipients/1/edit", data={**form, "numbers": ""}).status_code == 422
+
+    seen = value_of(operator.get("/recipients/1/edit").text, "seen")
+    mine = {**form, "name": "Grace B. Hopper", "seen": seen}
+    assert operator.post("/recipients/1/edit", data=mine).status_code == 303
+    late = operator.post("/recipients/1/edit", data={**mine, "name": "Grace M. Hopper"})
+    assert late.status_code == 412
+    assert "the name is now “Grace B. Hopper”" in late.text
+    assert 'value="Grace M. Hopper"' in late.text
+    again = {**mine, "name": "Grace M. Hopper", "seen": value_of(late.text, "seen")}
+    assert operator.post("/recipients/1/edit", data=again).status_code == 303
 
     told = Page(operator.get("/recipients/7").text)
     assert "/recipients/7/call-again" in told.actions

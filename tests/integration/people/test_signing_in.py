@@ -13,7 +13,12 @@ from campaigns import passwords, signing_in, users
 from campaigns.access import CLI, Role
 from campaigns.db import database_now, transaction
 from campaigns.errors import SignInNeeded, TooManyRequests, Unauthorized
-from campaigns.signing_in import FAILURES_OF_A_LOGIN, FAILURES_OF_AN_ADDRESS, Browser
+from campaigns.signing_in import (
+    FAILURES_FROM_EVERYWHERE,
+    FAILURES_OF_A_LOGIN,
+    FAILURES_OF_AN_ADDRESS,
+    Browser,
+)
 from campaigns.throttling import Throttle
 from campaigns.web.auth import FORM_HEADER, SECURE_SESSION_COOKIE, SESSION_COOKIE
 
@@ -145,6 +150,37 @@ def test_one_address_cannot_try_every_login(engine, throttle, ada, monkeypatch):
         signing_in.sign_in(engine, throttle, "ada", GOOD, HERE)
     with pytest.raises(Unauthorized):  # from elsewhere the login is not blocked
         signing_in.sign_in(engine, throttle, "ada", GOOD, Browser("192.0.2.2"))
+
+
+def test_strangers_cannot_lock_a_login_out_of_its_own_browser(app, ada, monkeypatch):
+    monkeypatch.setattr(passwords, "password_matches", lambda _kept, given: given == GOOD)
+    own, strange = browser(app), browser(app)
+    assert sign_in(own).status_code == 303
+    for _ in range(FAILURES_OF_A_LOGIN):
+        assert sign_in(strange, password=OTHER).status_code == 401
+    assert sign_in(strange).status_code == 429
+    assert sign_in(own).status_code == 303
+    for _ in range(FAILURES_OF_A_LOGIN):  # nor is it a way round the limit
+        assert sign_in(own, password=OTHER).status_code == 401
+    assert sign_in(own).status_code == 429
+    assert sign_in(own, login="bob", password=OTHER).status_code == 401
+
+
+def test_a_login_is_bounded_from_everywhere_and_not_locked_by_one_address(
+    engine, throttle, ada, monkeypatch
+):
+    monkeypatch.setattr(passwords, "password_matches", lambda _kept, _given: False)
+    for n in range(FAILURES_FROM_EVERYWHERE):
+        where = Browser(f"192.0.2.{n // FAILURES_OF_A_LOGIN}")
+        with pytest.raises(Unauthorized):
+            signing_in.sign_in(engine, throttle, "ada", OTHER, where)
+        if n + 1 == FAILURES_OF_A_LOGIN:
+            with pytest.raises(TooManyRequests):
+                signing_in.sign_in(engine, throttle, "ada", OTHER, where)
+    with pytest.raises(TooManyRequests):
+        signing_in.sign_in(engine, throttle, "ada", OTHER, Browser("198.51.100.7"))
+    with pytest.raises(Unauthorized):
+        signing_in.sign_in(engine, throttle, "ada", OTHER, Browser("198.51.100.7", known_as="hers"))
 
 
 def test_two_processes_count_together(engine, servers, ada, monkeypatch):

@@ -9,7 +9,13 @@ from sqlalchemy import Engine, text
 from starlette.testclient import TestClient
 
 from campaigns.db import transaction
-from tests.integration.reporting.seed import make_attempt, make_recipient, make_running_campaign
+from tests.integration.reporting.seed import (
+    make_account,
+    make_attempt,
+    make_campaign,
+    make_recipient,
+    make_running_campaign,
+)
 from tests.integration.reporting.served import make_app, make_browser
 
 NUMBER = "+12125550143"
@@ -179,6 +185,21 @@ def test_what_was_found_is_exported(operator):
     assert answer.headers["content-disposition"] == 'attachment; filename="opt-outs.csv"'
     assert "+12135550143" in answer.text
     assert NUMBER not in answer.text
+
+
+def test_an_opt_out_may_hold_in_one_campaign(operator, engine):
+    with transaction(engine) as session:
+        make_account(session)
+        campaign = make_campaign(session)
+    assert "Only in “Water is off”" in operator.get("/opt-outs").text
+    told = note(operator, add(operator, scope=str(campaign)))
+    assert "is not called any more in “Water is off”." in told
+    assert "only in Water is off" in told
+    assert [row.campaign_id for row in rows(engine)] == [campaign]
+    for unknown in ("999", "0", "x", "9" * 19):
+        answer = add(operator, "+12125550144", scope=unknown)
+        assert answer.status_code == 422, unknown
+    assert len(rows(engine)) == 1
 
 
 def test_a_viewer_sees_masked_numbers_and_no_forms(app, operator):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.errors import InvalidInput
+from campaigns.flows.preview import sentences_of
 from campaigns.flows.text import (
     LONGEST_TEMPLATE,
     LONGEST_TEXT,
@@ -148,3 +149,17 @@ def test_any_template_and_value_give_one_clean_line(template, fields):
 @given(st.text(max_size=50))
 def test_a_value_is_never_filled_again(value):
     assert fill("{a}", {"a": value, "b": "SECRET"}) == fill("{a}", {"a": value, "b": "OTHER"})
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("Hello. This is Dr. Lee. Goodbye.", ["Hello.", "This is Dr. Lee.", "Goodbye."]),
+        ("Prof. J. Bach at St. Mary's. Call us!", ["Prof. J. Bach at St. Mary's.", "Call us!"]),
+        ("Press 2 for no. Thank you.", ["Press 2 for no.", "Thank you."]),
+        ("At 9 a.m. on Monday? Yes.", ["At 9 a.m. on Monday?", "Yes."]),
+        ("", []),
+    ],
+)
+def test_a_short_form_does_not_end_a_sentence(text, sentences):
+    assert sentences_of(text) == sentences
