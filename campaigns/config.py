@@ -106,6 +106,11 @@ class Settings(BaseSettings):
     heartbeat_limit: Seconds = Field(
         3.0, description="Seconds without a web heartbeat after which no slot is given."
     )
+    drain: Annotated[float, Field(ge=0, le=30)] = Field(
+        15.0,
+        description="Seconds for which a web process that was told to end goes on answering while "
+        "calls are under way and no other web process is there.",
+    )
     claim_freshness: Seconds = Field(
         0.05, description="Seconds (boot-time clock) within which a claimed call must be posted."
     )

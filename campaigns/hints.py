@@ -21,7 +21,17 @@ DIAL = "outdial.dial"
 RECALL = "outdial.recall"
 IMPORT = "outdial.import_file"
 FIRE = "outdial.fire_recurrence"
-QUEUES = {DIAL: "dial", RECALL: "dial", IMPORT: "imports", FIRE: "imports"}
+PING_DIAL = "outdial.ping_dial"
+PING_IMPORTS = "outdial.ping_imports"
+QUEUES = {
+    DIAL: "dial",
+    RECALL: "dial",
+    IMPORT: "imports",
+    FIRE: "imports",
+    PING_DIAL: "dial",
+    PING_IMPORTS: "imports",
+}
+PINGS = {"dial": PING_DIAL, "imports": PING_IMPORTS}
 
 # How long a failed publish counts as "publishing fails": longer than a blocked publish takes.
 FAILING_FOR_SECONDS = 2.0
@@ -70,6 +80,21 @@ def celery_settings(broker_url: str) -> dict[str, Any]:
     }
 
 
+def broker_problem(broker_url: str) -> str | None:
+    """Why the broker cannot be used, asked on a connection of its own; None when it answers."""
+    asker = Celery("outdial-asker", set_as_current=False)
+    asker.conf.update(celery_settings(broker_url))
+    try:
+        with asker.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=0, timeout=3)
+            with connection.channel():  # with Redis, only this sends anything
+                return None
+    except Exception as error:  # whatever the broker's client raises
+        return f"The broker does not answer ({type(error).__name__})."
+    finally:
+        asker.close()
+
+
 class HintPublisher:
     """Sends hints from a thread of its own. A hint that cannot be sent is dropped and counted."""
 
@@ -78,6 +103,7 @@ class HintPublisher:
         self._celery.conf.update(celery_settings(broker_url))
         self._waiting: queue.Queue[tuple[str, list[Any]] | None] = queue.Queue(capacity)
         self._failed_at = float("-inf")
+        self._sent_at: dict[str, float] = {}
         self.dropped = 0
         self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
         self._thread.start()
@@ -86,6 +112,10 @@ class HintPublisher:
     def failing(self) -> bool:
         """Whether a hint had to be dropped within the last two seconds."""
         return time.monotonic() - self._failed_at < FAILING_FOR_SECONDS
+
+    def last_sent(self, task: str) -> float | None:
+        """The monotonic instant at which the broker last took this task; None before the first."""
+        return self._sent_at.get(task)
 
     def send(self, task: str, *args: Any) -> None:
         """Send `task(*args)` soon, or drop it. Returns at once."""
@@ -120,6 +150,8 @@ class HintPublisher:
                 self._celery.send_task(task, args=args, retry=False, ignore_result=True)
             except Exception as error:  # whatever the broker's client raises, it is only a hint
                 self._dropped(task, f"{type(error).__name__}: {error}")
+            else:
+                self._sent_at[task] = time.monotonic()
 
     def _dropped(self, task: str, why: str) -> None:
         self._failed_at = time.monotonic()

@@ -5,17 +5,23 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns import migrations, ruling
 from campaigns.config import Settings
-from campaigns.db import engine_for
+from campaigns.db import engine_for, transaction
+from campaigns.liveness import FROZEN_SECONDS
 from campaigns.local import ChildSpec, ServerUrls, Supervisor, free_port, revive_servers
+from campaigns.store import signs
 
 READY_SECONDS = 60.0
 REVIVE_EVERY = 1.0
+FROZEN_EVERY = 10.0
+SUSPECTED_SECONDS = 15.0
 SIMULATOR_PROJECT = "sim-project"
 SIMULATOR_TOKEN = "sim-token"
 SIMULATOR_KEY = "PSK_simulator"
@@ -50,6 +56,7 @@ class LocalStack:
         self.simulator_port = free_port("127.0.0.1", config.simulator_port)
         self.engine: Engine = engine_for(servers.database_url, pool_size=3)
         self._revived_at = 0.0
+        self._frozen = FrozenChildren(self.engine, supervisor)
 
     @property
     def web_url(self) -> str:
@@ -95,6 +102,8 @@ class LocalStack:
             "OUTDIAL_PUBLIC_URL": self._config.public_url or "",
             "OUTDIAL_BROKER_URL": self._config.broker_url or "",
             "OUTDIAL_QUARANTINE": str(self._config.quarantine),
+            # Whoever presses Ctrl-C ends everything: nobody comes who could answer instead.
+            "OUTDIAL_DRAIN": str(min(self._config.drain, 2.0)),
             **self.plan.env,
         }
 
@@ -116,7 +125,8 @@ class LocalStack:
         self.engine.dispose()
 
     def look_after(self) -> None:
-        """Called often while the stack runs: start an embedded server again that has died."""
+        """Called often while the stack runs: start again what has died or hangs."""
+        self._frozen.look()
         if self._embedded and time.monotonic() - self._revived_at > REVIVE_EVERY:
             revive_servers(self._config.data_dir)
             self._revived_at = time.monotonic()
@@ -129,6 +139,53 @@ class LocalStack:
             return until()
 
         return self._supervisor.run(watched)
+
+
+class Keeper(Protocol):
+    """Who keeps child processes running: a supervisor."""
+
+    def pids(self) -> dict[str, int]:
+        """The children that run now."""
+
+    def end_frozen(self, name: str, why: str) -> None:
+        """End a child that hangs."""
+
+
+class FrozenChildren:
+    """Ends children that are alive but give no sign of life any more, so that they start anew.
+
+    A sign that is old once proves nothing: the database may have been away, or the whole machine.
+    """
+
+    def __init__(self, engine: Engine, supervisor: Keeper) -> None:
+        self._engine, self._supervisor = engine, supervisor
+        self._looked_at = time.monotonic()
+        self._suspected: dict[int, float] = {}
+
+    def look(self) -> None:
+        """Look when it is time to."""
+        now = time.monotonic()
+        if now - self._looked_at < FROZEN_EVERY:
+            return
+        self._looked_at = now
+        try:
+            with transaction(self._engine) as session:
+                found = signs.signs_of_life(session)
+        except SQLAlchemyError:
+            self._suspected.clear()
+            return
+        finally:
+            self._engine.dispose()  # no connection may keep the database from being stopped
+        self.judge({sign.pid: sign.age for sign in found}, now)
+
+    def judge(self, ages: Mapping[int, float], now: float) -> None:
+        """End the children whose last sign, by pid, is too old, and was so a while ago."""
+        names = {pid: name for name, pid in self._supervisor.pids().items()}
+        old = {pid for pid in names if ages.get(pid, 0.0) > FROZEN_SECONDS}
+        self._suspected = {pid: self._suspected.get(pid, now) for pid in old}
+        for pid, since in self._suspected.items():
+            if now - since >= SUSPECTED_SECONDS:
+                self._supervisor.end_frozen(names[pid], f"no sign of life for {ages[pid]:.0f} s")
 
 
 def _numbered(name: str, n: int) -> str:

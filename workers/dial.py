@@ -7,7 +7,7 @@ the database's statement time-out, and the slot itself, which passes.
 import os
 from typing import Any
 
-from celery.signals import worker_ready, worker_shutdown
+from celery.signals import task_prerun, worker_ready, worker_shutdown, worker_shutting_down
 
 from campaigns import logs
 from campaigns.config import settings
@@ -22,15 +22,21 @@ def main() -> None:
     exit_with_owner()
     logs.configure(settings().log_level, "dial")
     from workers.app import app
-    from workers.process import dial_process
+    from workers.process import LEAVE_SECONDS, dial_process
+    from workers.watch import end_within
 
     def ready(**_: Any) -> None:
-        dial_process()
+        task_prerun.connect(dial_process().watch.heard, weak=False)
+
+    def told_to_end(**_: Any) -> None:
+        end_within(LEAVE_SECONDS, "the dial worker")
+        dial_process().leave()
 
     def shutdown(**_: Any) -> None:
         dial_process().close()
 
     worker_ready.connect(ready, weak=False)
+    worker_shutting_down.connect(told_to_end, weak=False)
     worker_shutdown.connect(shutdown, weak=False)
     app.worker_main(
         [

@@ -7,13 +7,12 @@ be shared across a fork.
 import logging
 import os
 import socket
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns import importing, recalling, recurring
 from campaigns.config import Settings, settings
@@ -21,11 +20,13 @@ from campaigns.db import engine_for, transaction
 from campaigns.dialing import DatabaseClock, Dialer, DialRules
 from campaigns.links import public_url_of
 from campaigns.provisioning import Carriers
-from campaigns.store import dispatch
 from campaigns.vault import vault
+from workers.watch import Beat, Watch, end_within
 
 log = logging.getLogger(__name__)
-BEAT_SECONDS = 1.0
+# Told to end, a dial worker is gone by then: a provider may take ten seconds for its answer, and
+# longer to write it out. Whoever looks after the process should give it a little more.
+LEAVE_SECONDS = 35.0
 
 
 class DialProcess:
@@ -45,38 +46,53 @@ class DialProcess:
             threads=config.dial_threads,
         )
         self.dialer = Dialer(self.engine, self.clock, rules, self.carriers.of, self._recall)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-        self._thread.start()
+        self.watch = Watch(self.engine, "dial", broker_of(config), self._end)
+        self._beat = Beat(self.engine, self.name, "dial", self._detail)
+        self._left = False
+        self.watch.start()
+        self._beat.start()
+
+    def run_batch(self, attempt_ids: Sequence[int]) -> None:
+        """Dial what a hint names, unless the tables are not those that this code knows."""
+        if not self.watch.fit:
+            log.warning("not ready: %s", "; ".join(self.watch.problems))
+            return
+        self.dialer.run_batch(attempt_ids)
 
     def _recall(self, attempt_ids: Sequence[int]) -> None:
         if attempt_ids:
             recalling.recall(self.engine, attempt_ids, self.carriers.of)
 
-    def _beat(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self.clock.measure()
-                self._sign()
-            except SQLAlchemyError as error:
-                log.warning("no heartbeat: %s", type(error).__name__)
-            self._stopped.wait(BEAT_SECONDS)
+    def _detail(self) -> dict[str, Any]:
+        self.clock.measure()
+        problems = [*self.watch.problems]
+        if not self.clock.ready:
+            problems.append(f"Its clock is {self.clock.skew:.1f} s off the database's.")
+        if self._left:
+            problems.append("It is about to end.")
+        return {
+            "clock_skew_seconds": round(self.clock.skew, 3),
+            "silent_seconds": round(self.watch.silent, 1),
+            "problems": problems,
+        }
 
-    def _sign(self) -> None:
-        detail: dict[str, Any] = {"clock_skew_seconds": round(self.clock.skew, 3)}
-        with transaction(self.engine) as session:
-            dispatch.beat(session, self.name, "dial", ready=self.clock.ready, detail=detail)
+    def leave(self) -> None:
+        """Take nothing more and let go of what is held; in a signal handler, so nothing waits."""
+        self._left = True
+        self.dialer.leave()
+
+    def _end(self, _why: str) -> None:
+        """Whoever looks after this process starts it anew. Answers that are out are waited for."""
+        end_within(LEAVE_SECONDS, "the dial worker")
+        self.close()
+        logging.shutdown()
+        os._exit(1)
 
     def close(self) -> None:
         """Record the answers that are still out, then leave."""
+        self.watch.stop()
         self.dialer.close()
-        self._stopped.set()
-        self._thread.join(timeout=3)
-        try:
-            with transaction(self.engine) as session:
-                dispatch.forget_heartbeat(session, self.name)
-        except SQLAlchemyError as error:
-            log.warning("the heartbeat could not be taken back: %s", type(error).__name__)
+        self._beat.stop()
         self.engine.dispose()
 
 
@@ -89,6 +105,41 @@ class ImportProcess:
         )
         self._data_dir = config.data_dir
         self._reader = recurring.Reader.of(config)
+        self._broker_url = broker_of(config)
+        self._watch: Watch | None = None
+        self._beat: Beat | None = None
+        self._busy = 0
+
+    def begin(self, worker: int, end: Callable[[str], None]) -> Watch:
+        """Give signs of life for the worker process whose child this is."""
+        self._watch = watch = Watch(self._engine, "imports", self._broker_url, end)
+        name = f"imports:{socket.gethostname()}:{worker}"
+        self._beat = Beat(self._engine, name, "imports", lambda: self._detail(watch, worker))
+        watch.start()
+        self._beat.start()
+        return watch
+
+    def _detail(self, watch: Watch, worker: int) -> dict[str, Any]:
+        if os.getppid() != worker:
+            os._exit(1)  # nobody is there to hand it anything
+        if self._busy:
+            watch.heard()  # what is being done counts as heard: nothing else can come meanwhile
+        return {"silent_seconds": round(watch.silent, 1), "problems": [*watch.problems]}
+
+    def close(self) -> None:
+        """Take the signs of life back."""
+        if self._watch is not None:
+            self._watch.stop()
+        if self._beat is not None:
+            self._beat.stop()
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
 
     def run(self, import_id: int) -> None:
         """Run one import that was handed in by the API."""
@@ -98,15 +149,22 @@ class ImportProcess:
             log.warning("import %d has no stored file; it is run where it was started", import_id)
             return
         path = self._data_dir / stored_at
-        summary = importing.run(self._engine, import_id, path)
+        with self._at_work():
+            summary = importing.run(self._engine, import_id, path)
         log.info("import %d: %s", import_id, summary.sentence)
         # The file itself is kept: undone, the import may be confirmed again with other options.
         importing.forget_files(self._engine, self._data_dir)
 
     def fire(self, firing_id: int) -> None:
         """Carry out one firing of a recurring campaign: read its list anew, import, start."""
-        status = recurring.run_firing(self._engine, firing_id, self._reader, self._data_dir)
+        with self._at_work():
+            status = recurring.run_firing(self._engine, firing_id, self._reader, self._data_dir)
         log.info("firing %d: %s", firing_id, status or "not ours to try")
+
+
+def broker_of(config: Settings) -> str:
+    """Where Celery's messages go through."""
+    return config.broker_url or str(config.redis_url)
 
 
 @lru_cache(maxsize=1)

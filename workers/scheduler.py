@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from types import FrameType
+from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,6 +25,7 @@ from campaigns import (
     hints,
     idempotency,
     logs,
+    migrations,
     placing,
     recurring,
     signing_in,
@@ -37,12 +39,14 @@ from campaigns.db import database_now, engine_for, transaction
 from campaigns.dispatcher import Leadership, OpenHours, TickReport, TickRules, tick
 from campaigns.hints import HintPublisher
 from campaigns.links import public_url_of
+from campaigns.liveness import PING_SECONDS
 from campaigns.local.owner import exit_with_owner
 from campaigns.notifying.delivery import Courier, Outside, forget_old_deliveries
 from campaigns.provisioning import Carriers
 from campaigns.publicity import probe_public_url
-from campaigns.store import dispatch, imports, recurrences
+from campaigns.store import dispatch, imports, recurrences, signs
 from campaigns.vault import vault
+from workers.watch import Beat, end_within
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +59,11 @@ RECUR_SECONDS = 1.0
 TIDY_SECONDS = 60.0
 FOLD_SECONDS = 1.0
 PROVE_SECONDS = 120.0
+LOOK_SECONDS = 5.0
+# Told to end, it is gone by then, however long a provider or an endpoint takes to answer.
+LEAVE_SECONDS = 35.0
+# Who gave a sign of life within this time reads its queue, or should.
+READER_SECONDS = 10.0
 PLACE_SECONDS = 5.0
 # Counting rows again is never more than this share of the time, however many there are.
 PROVE_SHARE = 0.01
@@ -91,6 +100,9 @@ class SchedulerProcess:
             str(config.database_url), pool_size=4, application_name="outdial-courier"
         )
         self._courier = Courier(self._courier_engine, Outside.of(config, vault()))
+        self._unfit: str | None = "The tables were not looked at yet."
+        self._pinged: dict[str, float] = {}  # by task, the last one that was written down
+        self._beat = Beat(self._engine, self._name, "scheduler", self._detail)
 
     def run(self, stopped: threading.Event) -> None:
         """Beat until `stopped`, then hand the lease back."""
@@ -107,6 +119,8 @@ class SchedulerProcess:
             (self._leading(self.fold), FOLD_SECONDS),
             (self._leading(self.prove), PROVE_SECONDS),
             (self._leading(self.place), PLACE_SECONDS),
+            (self._leading(self.ping), PING_SECONDS),
+            (self.look_at_tables, LOOK_SECONDS),
         ):
             clock.add_job(
                 self._guarded(job),
@@ -116,22 +130,31 @@ class SchedulerProcess:
                 max_instances=1,
                 misfire_grace_time=None,
             )
+        self._guarded(self.look_at_tables)()
         clock.start()
         self._courier.start()
+        self._beat.start()
         stopped.wait()
+        end_within(LEAVE_SECONDS, "the scheduler")
         self._stopped.set()
+        clock.pause()
+        self._give_up_lease()  # first of all: somebody else may lead while sweeps end here
         clock.shutdown(wait=True)
         self._leave()
 
     def tick(self) -> None:
         """Lead or try to; as leader do one tick, commit it, and only then send its hints."""
+        if self._stopped.is_set() or self._unfit is not None:
+            return
         if self._leadership is None and not self._take_lease():
             return
-        assert self._leadership is not None
+        leadership = self._leadership
+        if leadership is None:
+            return  # it was given up in this very moment
         with transaction(self._engine) as session:
             report = tick(
                 session,
-                self._leadership,
+                leadership,
                 self._rules,
                 database_now(session),
                 self._hours,
@@ -239,6 +262,39 @@ class SchedulerProcess:
         """People from before there were places, each under the rules of theirs."""
         placing.place_everybody(self._engine)
 
+    def ping(self) -> None:
+        """Something through every queue, once for each process that reads it.
+
+        What the broker took is written down, so that silence tells a deaf worker from lost pings.
+        """
+        for queue, task in hints.PINGS.items():
+            sent = self._hints.last_sent(task)
+            with transaction(self._engine) as session:
+                if sent is not None and sent != self._pinged.get(task):
+                    signs.note_pings(session, queue)
+                    self._pinged[task] = sent
+                readers = signs.alive_of_kind(session, queue, READER_SECONDS)
+            for _ in range(readers):
+                self._hints.send(task)
+
+    def look_at_tables(self) -> None:
+        """Whether this code can work on the tables; while it cannot, it does not lead."""
+        with self._engine.connect() as connection:
+            unfit = migrations.schema_problem(connection)
+        if unfit != self._unfit:
+            log.warning("not ready: %s", unfit) if unfit else log.info("the tables are up to date")
+        self._unfit = unfit
+        if unfit is not None:
+            self._give_up_lease()
+
+    def _detail(self) -> dict[str, Any]:
+        problems = [self._unfit] if self._unfit is not None else []
+        if self._hints.failing:
+            problems.append("The broker does not take its messages.")
+        if self._stopped.is_set():
+            problems.append("It is about to end.")
+        return {"leads": self._leadership is not None, "problems": problems}
+
     def _leading(self, job: Callable[[], None]) -> Callable[[], None]:
         def only_as_leader() -> None:
             if self._leadership is not None:
@@ -258,15 +314,21 @@ class SchedulerProcess:
 
         return guarded
 
+    def _give_up_lease(self) -> None:
+        leadership, self._leadership = self._leadership, None
+        if leadership is None:
+            return
+        try:
+            with transaction(self._engine) as session:
+                dispatch.give_up_lease(session, leadership.holder, leadership.term)
+        except SQLAlchemyError as error:
+            log.warning("the lease could not be given up: %s", type(error).__name__)
+
     def _leave(self) -> None:
+        self._give_up_lease()
         self._hints.close()
-        if self._leadership is not None:
-            try:
-                with transaction(self._engine) as session:
-                    dispatch.give_up_lease(session, self._leadership.holder, self._leadership.term)
-            except SQLAlchemyError as error:
-                log.warning("the lease could not be given up: %s", type(error).__name__)
         self._courier.close()  # after the lease: a slow endpoint must not keep others waiting
+        self._beat.stop()
         self._courier_engine.dispose()
         self._engine.dispose()
 

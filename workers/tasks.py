@@ -9,7 +9,7 @@ from workers.process import dial_process, import_process
 @shared_task(name=hints.DIAL)  # type: ignore[untyped-decorator] # Celery ships no types
 def dial(attempt_ids: list[int]) -> None:
     """These attempts have slots soon."""
-    dial_process().dialer.run_batch(attempt_ids)
+    dial_process().run_batch(attempt_ids)
 
 
 @shared_task(name=hints.RECALL)  # type: ignore[untyped-decorator]
@@ -29,3 +29,13 @@ def import_file(import_id: int) -> None:
 def fire_recurrence(firing_id: int) -> None:
     """A recurring campaign is due."""
     import_process().fire(firing_id)
+
+
+@shared_task(name=hints.PING_DIAL)  # type: ignore[untyped-decorator]
+def ping_dial() -> None:
+    """This queue is read: that the message came is all it says."""
+
+
+@shared_task(name=hints.PING_IMPORTS)  # type: ignore[untyped-decorator]
+def ping_imports() -> None:
+    """The same, of the other queue."""

@@ -15,6 +15,7 @@ from campaigns.cli import (
     keys,
     optout,
     processes,
+    ready,
     recipient,
     recurrence,
     rules,
@@ -44,6 +45,7 @@ app.command(cls=Command)(processes.migrate)
 app.command(cls=Command)(demo.demo)
 app.command(cls=Command)(verify.verify)
 app.command(cls=Command)(doctor.doctor)
+app.command(cls=Command)(ready.ready)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(importing.app)
 app.add_typer(recipient.app, name="recipient")

@@ -39,6 +39,8 @@ PERIOD_OF_RATE = 1.01
 # A call this late after its instant is given up: it would crowd those behind it, and the provider
 # would see more than its rate.
 PUNCTUAL_SECONDS = 0.02
+# Why an attempt was cancelled whose worker was told to end before its slot.
+LEFT = "worker_left"
 # How long an answer is kept while the database is away, seconds between tries.
 RECORD_WAITS = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
 
@@ -68,10 +70,19 @@ class Dialer:
         self._carrier_of, self._recall = carrier_of, recall
         self._free = threading.Semaphore(rules.threads)
         self._pool = ThreadPoolExecutor(rules.threads, thread_name_prefix="dial")
+        self._leaving = threading.Event()
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def leave(self) -> None:
+        """Claim nothing more, and let go of every slot that is held. Returns at once.
+
+        Safe in a signal handler. What was claimed is posted or cancelled as ever; `close` waits.
+        """
+        self._leaving.set()
 
     def close(self) -> None:
         """Wait for the answers that are still out, and record them."""
+        self.leave()
         self._pool.shutdown(wait=True)
 
     def run_batch(self, attempt_ids: Sequence[int]) -> None:
@@ -90,22 +101,39 @@ class Dialer:
         A group is everything due by then, so that a slot which is left over, because its campaign
         was paused or there was no room, is asked for together with those behind it.
         """
-        while slots:
+        while slots and not self._leaving.is_set():
             self._sleep_until(self._clock.boot_at(slots[0].slot_at))
             end = max(slots[0].slot_at, self._clock.now()) + timedelta(seconds=GROUP_SECONDS)
             group = [slot for slot in slots if slot.slot_at <= end]
             self._sleep_until(self._clock.boot_at(group[-1].slot_at))
+            if self._leaving.is_set():
+                break
             taken = self._dial_group(group)
             now = self._clock.now()
             slots = [s for s in slots if s.id not in taken and s.not_after > now]
             if not taken and slots and slots[0].slot_at <= now:
                 time.sleep(AGAIN_SECONDS)
+        if slots:
+            self._let_go(slots)
 
-    @staticmethod
-    def _sleep_until(boot: float) -> None:
+    def _let_go(self, slots: Sequence[QueuedSlot]) -> None:
+        """Give back what nobody else was told of: the next tick gives it new slots at once.
+
+        Nobody is held up by a worker that leaves, and no account looks slow because of it.
+        """
+        try:
+            with transaction(self._engine) as session:
+                now: datetime = database_now(session)
+                let_go = attempts.let_go_of_queued(session, [s.id for s in slots], LEFT, now)
+                release_cancelled(session, let_go, now)
+        except SQLAlchemyError as error:  # the tick finds that their slots have passed
+            log.warning("slots could not be given back: %s", type(error).__name__)
+
+    def _sleep_until(self, boot: float) -> None:
+        """Wait, but for no slot when this process is leaving."""
         wait = boot - boot_seconds()
         if wait > 0:
-            time.sleep(wait)
+            self._leaving.wait(wait)
 
     def _dial_group(self, group: Sequence[QueuedSlot]) -> set[int]:
         """Claim what may go out now and hand each call to a thread at its instant.
@@ -146,7 +174,7 @@ class Dialer:
     def _send(self, one: Claimed, latest: float) -> None:
         """Hand a call to a thread at its instant; later than that it would crowd the next one."""
         at = self._clock.boot_at(one.post_at)
-        self._sleep_until(at)
+        time.sleep(max(at - boot_seconds(), 0.0))  # claimed, so it goes out at its instant
         try:
             self._pool.submit(self._place, one, min(latest, at + PUNCTUAL_SECONDS))
         except RuntimeError:  # the pool is closing: this process is going away

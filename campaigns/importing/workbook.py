@@ -4,6 +4,7 @@ What is read at once is small by a limit; what is large (a sheet, the table of i
 streamed, with a limit on each piece, so that no workbook needs more memory than another.
 """
 
+import errno
 import io
 import lzma
 import struct
@@ -60,7 +61,8 @@ def suspecting_the_workbook() -> Iterator[None]:
     except NotARecipientList:
         raise
     except OSError as error:
-        if error.errno is not None:  # the disk's, not the workbook's
+        # A place before the file's beginning is the archive's fault; other numbers are the disk's.
+        if error.errno not in (None, errno.EINVAL):
             raise
         raise broken_workbook() from None
     except BROKEN:

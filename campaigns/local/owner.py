@@ -15,7 +15,7 @@ import time
 OWNER_FD = "OUTDIAL_OWNER_FD"
 
 
-def exit_with_owner(*, grace: float = 15.0) -> None:
+def exit_with_owner(*, grace: float = 40.0) -> None:
     """End this process when its supervisor is gone: SIGTERM, then SIGKILL `grace` seconds later.
 
     Does nothing in a process that was not started by a supervisor. Call it once, at the start.

@@ -25,7 +25,7 @@ from campaigns.local.signals import SAME_PRESS, deferred_signals, termination_in
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 10.0
 SETTLED = 30.0  # seconds alive after which an end counts as the first one again
-GRACE = 15.0
+GRACE = 40.0  # a worker that waits for a provider's answer is gone after 35
 RESERVE = 1.0  # seconds of the grace kept for each later group of the stop order
 POLL = 0.05
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
@@ -124,6 +124,13 @@ class Supervisor:
                 self._ended(child, child.process)
             if child.restart_at is not None and time.monotonic() >= child.restart_at:
                 self._restart(child)
+
+    def end_frozen(self, name: str, why: str) -> None:
+        """SIGKILL a child that hangs; `poll` starts it again. Nothing for one that does not run."""
+        child = self._children.get(name)
+        if child is not None and child.process is not None:
+            self._say(f"{name} hangs ({why}); ending it")
+            _kill_group(child.process)
 
     def wait_until(self, ready: Callable[[], bool], *, timeout: float, what: str) -> None:
         """Poll until `ready()`. Raises Unavailable, naming `what`, after `timeout` seconds."""

@@ -19,7 +19,14 @@ from campaigns.models.recipients import Import, ImportReject, ImportRepair, Reci
 from campaigns.models.recurrences import Recurrence, RecurrenceFiring, RemindedAppointment
 from campaigns.models.requests import IdempotentRequest
 from campaigns.models.rules import CallingRules, RuleActivation
-from campaigns.models.safety import DialingSwitch, GateHistory, Heartbeat, Lease, OptOut
+from campaigns.models.safety import (
+    DialingSwitch,
+    GateHistory,
+    Heartbeat,
+    Lease,
+    OptOut,
+    SchemaLine,
+)
 from campaigns.models.tallies import (
     CampaignTally,
     LastAnswer,
@@ -69,6 +76,7 @@ __all__ = [
     "Response",
     "Row",
     "RuleActivation",
+    "SchemaLine",
     "SearchWord",
     "SignedInSession",
     "TallyDelta",

@@ -131,3 +131,14 @@ class GateHistory(Base):
         CheckConstraint(one_of("kind", "campaign", "account", "switch"), name="kind"),
         Index("ix_gate_history_kind_subject_id_at", "kind", "subject_id", "at"),
     )
+
+
+class SchemaLine(Base):
+    """The oldest code, by the last migration it knows, that these tables still serve."""
+
+    __tablename__ = "schema_line"
+
+    id: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    oldest_code: Mapped[str]
+
+    __table_args__ = (CheckConstraint("id", name="one_row"),)

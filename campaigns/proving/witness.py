@@ -34,7 +34,10 @@ ANSWERED = {"answered", "answered_human", "answered_machine", "opted_out"}
 
 
 # Cancelled in the belief that not a byte had left: the carrier's log must not have these at all.
-NEVER_LEFT = ("late_slot", "stale_claim", "window_closed", "rules_changed", "opted_out", "not_sent")
+NEVER_LEFT = (
+    *("late_slot", "stale_claim", "window_closed", "worker_left", "rules_changed", "opted_out"),
+    "not_sent",
+)
 # How far the carrier's clock may lie behind the database's before a dial counts as made before
 # its claim. Both are this machine's.
 CLOCKS_APART = timedelta(seconds=0.05)

@@ -1,6 +1,6 @@
 """Whether anybody can be called at all, and if not, what is missing, in words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -65,6 +65,7 @@ def told(system: System, now: datetime, around: Surroundings) -> SystemHealth:
         _scheduler(system, now),
         _processes("Web", "web", system.beats, now, limit),
         _processes("Dial workers", "dial", system.beats, now, limit),
+        *_import_workers(system.beats, now, limit),
         _public_url(system.beats, now),
         HealthLine(part="Database", ok=True, sentence=f"PostgreSQL {system.database} answers."),
     ]
@@ -94,10 +95,17 @@ def _processes(
         unready = f"; {len(alive) - ready} not ready" if len(alive) > ready else ""
         return HealthLine(part=part, ok=True, sentence=f"{told}{unready}.")
     if alive:
-        return HealthLine(part=part, ok=False, sentence="Alive, but not ready.")
+        told = " ".join(dict.fromkeys(str(p) for b in alive for p in b.detail.get("problems", ())))
+        return HealthLine(part=part, ok=False, sentence=f"Alive, but not ready. {told}".strip())
     last = max((beat.at for beat in beats if beat.kind == kind), default=None)
     seen = f" The last sign was at {words.instant(last)}." if last else ""
     return HealthLine(part=part, ok=False, sentence=f"No sign of life.{seen}")
+
+
+def _import_workers(beats: Sequence[Beat], now: datetime, limit: timedelta) -> Iterator[HealthLine]:
+    """Nothing where none ever was: an installation may import on the command line alone."""
+    if any(beat.kind == "imports" for beat in beats):
+        yield _processes("Import workers", "imports", beats, now, limit)
 
 
 def _public_url(beats: Sequence[Beat], now: datetime) -> HealthLine:

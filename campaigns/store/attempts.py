@@ -245,6 +245,30 @@ def cancel_queued_attempts_of(
     )
 
 
+def let_go_of_queued(
+    session: Session, ids: Sequence[int], reason: str, now: datetime
+) -> list[Cancelled]:
+    """Cancel those of the attempts that are still queued: whoever waited for their slots leaves.
+
+    A row that a claim holds at this instant is skipped: the claim decides.
+    """
+    return _cancelled(
+        session.execute(
+            text("""
+                WITH mine AS (
+                    SELECT id FROM attempts WHERE id = ANY (:ids) AND status = 'queued'
+                    ORDER BY id FOR UPDATE SKIP LOCKED
+                )
+                UPDATE attempts a
+                SET status = 'cancelled', spent = false, ended_at = :now, cancel_reason = :reason
+                FROM mine WHERE a.id = mine.id
+                RETURNING a.id, a.recipient_id, a.account_id, a.campaign_id, a.cancel_reason
+            """),
+            {"ids": list(ids), "reason": reason, "now": now},
+        ).all()
+    )
+
+
 def cancel_claimed_attempts(
     session: Session, ids: Sequence[int], worker: str | None, reason: str, now: datetime
 ) -> list[Cancelled]:

@@ -9,6 +9,7 @@ from campaigns import logs
 from campaigns.config import settings
 from campaigns.local.owner import exit_with_owner
 from campaigns.web.app import create_app
+from campaigns.web.draining import DrainingServer
 
 STARTUP_FAILURE = 3  # what `uvicorn.run` would leave with
 
@@ -19,7 +20,7 @@ def main() -> None:
     config = settings()
     logs.configure(config.log_level, "web")
     app = create_app(config)
-    server = uvicorn.Server(
+    server = DrainingServer(
         uvicorn.Config(
             app,
             host=config.host,
@@ -28,7 +29,8 @@ def main() -> None:
             log_config=None,
             timeout_graceful_shutdown=5,
             proxy_headers=False,
-        )
+        ),
+        app,
     )
     app.state.stopping = lambda: server.should_exit  # live pages end before the server waits
     with contextlib.suppress(KeyboardInterrupt):

@@ -77,7 +77,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     config: Settings = app.state.settings
     current_default_thread_limiter().total_tokens = THREADS
     app.state.hints = HintPublisher(config.broker_url or str(config.redis_url))
-    heartbeat = WebHeartbeat(app.state.engine)
+    heartbeat = app.state.heartbeat = WebHeartbeat(app.state.engine)
     heartbeat.start()
     try:
         async with live.watching(app):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from campaigns.db import database_now, transaction
 from campaigns.lifecycle import AttemptStatus, Disposition, RecipientStatus
 from campaigns.reporting import read_one_snapshot
-from campaigns.store import dispatch, health
+from campaigns.store import dispatch, health, signs
 from campaigns.store.health import AttemptTotal
 from campaigns.web.dependencies import require_page_host
 from campaigns.web.glances import glances_of
@@ -39,6 +39,7 @@ class _Collector:
                 _recipients(session),
                 *_attempts(health.all_attempts(session)),
                 _heartbeats(session, now),
+                _silence(session),
                 *_leader(session, now),
             ]
         yield from metrics
@@ -108,6 +109,18 @@ def _heartbeats(session: Session, now: datetime) -> Metric:
     )
     for name, kind, at, ready, _ in dispatch.heartbeats(session):
         gauge.add_metric([kind, name, str(ready).lower()], max((now - at).total_seconds(), 0.0))
+    return gauge
+
+
+def _silence(session: Session) -> Metric:
+    gauge = GaugeMetricFamily(
+        "outdial_silent_seconds",
+        "Since a worker last took anything from its queue, pings included.",
+        labels=["kind", "name"],
+    )
+    for sign in signs.signs_of_life(session):
+        if "silent_seconds" in sign.detail:
+            gauge.add_metric([sign.kind, sign.name], sign.detail["silent_seconds"] + sign.age)
     return gauge
 
 

@@ -11,6 +11,7 @@ CANCELS = {
     "rules_changed": "other calling rules came into force",
     "window_closed": "the calling hours were over",
     "late_slot": "no worker was free in time",
+    "worker_left": "the worker was stopped before its turn",
     "stale_claim": "a worker was held up and let it be",
     "paused": "the campaign or dialling was paused",
     "stopped": "the campaign was stopped",

@@ -284,6 +284,15 @@ def test_a_part_that_does_not_unpack_is_damage_however_it_was_packed(how):
     assert "damaged" in refusal(bytes(content))
 
 
+def test_a_directory_that_points_before_the_file_is_damage():
+    content = bytearray(made(LIST))
+    end = content.rindex(b"PK\x05\x06")
+    content[end + 16 : end + 20] = (
+        int.from_bytes(content[end + 16 : end + 20], "little") + 50_000
+    ).to_bytes(4, "little")
+    assert "damaged" in refusal(bytes(content))
+
+
 def test_a_disk_that_fails_is_no_damage_of_the_workbook():
     with pytest.raises(OSError, match="Input/output error"), workbook.suspecting_the_workbook():
         raise OSError(5, "Input/output error")
