@@ -48,6 +48,7 @@ SPECIFICATION = "OUTDIAL_CRASH_POINTS"
 TOKENS = "OUTDIAL_CRASH_TOKENS"
 SEED = "OUTDIAL_CRASH_SEED"
 NOTES = "struck.log"
+CLOCK = "clock_offset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +156,21 @@ def resolve(environment: Mapping[str, str]) -> Callable[[str], None]:
 
 # Decided once, when the process starts: switched off, a point costs an empty call.
 crash_point: Callable[[str], None] = resolve(os.environ)
+
+
+def wall_clock() -> float:
+    """This machine's clock, in seconds since 1970. A drill may put it wrong for one process.
+
+    A file among its tokens has lines of a process id, 0 for all, and the seconds to add.
+    """
+    if _clock_file is None:
+        return time.time()
+    try:
+        lines = [line.split() for line in _clock_file.read_text().splitlines()]
+    except OSError:
+        return time.time()
+    mine = ("0", str(os.getpid()))
+    return time.time() + sum(float(offset) for pid, offset in lines if pid in mine)
+
+
+_clock_file = Path(os.environ[TOKENS]) / CLOCK if os.environ.get(TOKENS) else None

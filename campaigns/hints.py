@@ -64,6 +64,9 @@ def celery_settings(broker_url: str) -> dict[str, Any]:
         "visibility_timeout": 600,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # A Redis that is full is as good as one that is away; without this a worker that connects
+        # at that moment ends.
+        "broker_channel_error_retry": True,
         "task_soft_time_limit": 30,
         "task_time_limit": 60,
         "worker_soft_shutdown_timeout": 10,

@@ -150,6 +150,8 @@ def _apply(
     session: Session, attempt: LockedAttempt, event: CallEvent, now: datetime
 ) -> tuple[str, FollowUp]:
     if attempt.status is AttemptStatus.CANCELLED:
+        if event.provider_call_id and _is_taken(session, attempt, event.provider_call_id):
+            return "another call", NOTHING  # of an attempt we know: sent to the wrong address
         return "incident", _incident(session, attempt, event, now)
     if not _adopt_call_id(session, attempt, event, now):
         return "another call", NOTHING
@@ -170,18 +172,17 @@ def _adopt_call_id(
 ) -> bool:
     """Take over the call's id from an event that beat the POST's answer.
 
-    False for a second call.
+    False for another call: a second one, which is an incident, or that of another attempt, whose
+    event came to the wrong address and must not cut this one's conversation off.
     """
     if event.provider_call_id is None or event.provider_call_id == attempt.provider_call_id:
         return True
+    if _is_taken(session, attempt, event.provider_call_id):
+        return False
     if attempt.provider_call_id is not None:
         call_status.note_incident(
             session, attempt.id, f"a second call, {event.provider_call_id}, reports here", now
         )
-        return False
-    if call_status.call_id_is_taken(
-        session, attempt.account_id, event.provider_call_id, attempt.id
-    ):
         return False
     call_status.note_accepted(session, attempt.id, event.provider_call_id, now)
     return True

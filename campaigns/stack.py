@@ -41,6 +41,7 @@ class StackPlan:
     simulator_log: Path | None = None
     seed: int = 1
     env: Mapping[str, str] = field(default_factory=dict)
+    longest_delay: float | None = None
 
 
 class LocalStack:
@@ -53,6 +54,7 @@ class LocalStack:
         self._embedded = config.database_url is None
         self.servers = servers
         self.port = free_port(config.host, config.port)
+        self.web_ports = [self.port, *(free_port(config.host, 0) for _ in range(plan.web - 1))]
         self.simulator_port = free_port("127.0.0.1", config.simulator_port)
         self.engine: Engine = engine_for(servers.database_url, pool_size=3)
         self._revived_at = 0.0
@@ -74,8 +76,9 @@ class LocalStack:
         ruling.adopt_shipped_rules(self.engine)
         if self.plan.simulator:
             self._start("simulator", self._simulator_command(), stop_order=2)
-        for n in range(self.plan.web):
-            self._start(_numbered("web", n), [sys.executable, "-m", "campaigns.web"], stop_order=1)
+        for n, port in enumerate(self.web_ports):
+            command = [sys.executable, "-m", "campaigns.web"]
+            self._start(_numbered("web", n), command, stop_order=1, OUTDIAL_PORT=str(port))
         for n in range(self.plan.schedulers):
             self._start(_numbered("scheduler", n), [sys.executable, "-m", "workers.scheduler"])
         for n in range(self.plan.dial_workers):
@@ -86,9 +89,15 @@ class LocalStack:
         if self.plan.simulator:
             self._wait(f"{self.simulator_url}/healthz", "the simulator")
 
-    def _start(self, name: str, command: list[str], stop_order: int = 0) -> None:
+    def _start(self, name: str, command: list[str], stop_order: int = 0, **env: str) -> None:
         self._supervisor.start(
-            ChildSpec(name=name, command=command, env=self.child_env(), stop_order=stop_order)
+            ChildSpec(
+                name=name,
+                command=command,
+                env={**self.child_env(), **env},
+                stop_order=stop_order,
+                longest_delay=self.plan.longest_delay,
+            )
         )
 
     def child_env(self) -> dict[str, str]:

@@ -130,6 +130,7 @@ class SchedulerProcess:
                 max_instances=1,
                 misfire_grace_time=None,
             )
+        log.info("the scheduler begins as %s", self._name)
         self._guarded(self.look_at_tables)()
         clock.start()
         self._courier.start()

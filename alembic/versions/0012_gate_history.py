@@ -34,7 +34,9 @@ WHAT = {
 NOTE = """
 CREATE FUNCTION note_gate_of_{kind}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO gate_history (kind, subject_id, value) SELECT '{kind}', {row};
+    INSERT INTO gate_history (kind, subject_id, at, value)
+    SELECT v.kind, v.subject_id, clock_timestamp(), v.value
+    FROM (VALUES ('{kind}', {row})) AS v (kind, subject_id, value);
     RETURN NULL;
 END
 $$

@@ -39,7 +39,8 @@ BEFORE = {
 NOTE = """
 CREATE OR REPLACE FUNCTION note_gate_of_campaign() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO gate_history (kind, subject_id, value) SELECT 'campaign', NEW.id,
+    INSERT INTO gate_history (kind, subject_id, at, value)
+    SELECT 'campaign', NEW.id, clock_timestamp(),
         jsonb_build_object('status', NEW.status, 'windows', NEW.windows, 'ends_at', NEW.ends_at,
             'rule_set', NEW.rule_set{more});
     RETURN NULL;

@@ -11,6 +11,7 @@ from campaigns.cli import (
     consent,
     demo,
     doctor,
+    drill,
     importing,
     keys,
     optout,
@@ -43,6 +44,7 @@ app.command(
 )(processes.simulator)
 app.command(cls=Command)(processes.migrate)
 app.command(cls=Command)(demo.demo)
+app.command(cls=Command)(drill.drill)
 app.command(cls=Command)(verify.verify)
 app.command(cls=Command)(doctor.doctor)
 app.command(cls=Command)(ready.ready)

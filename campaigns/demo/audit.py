@@ -16,7 +16,7 @@ from campaigns.proving.witness import (
     lost_keypresses,
     not_placed,
 )
-from campaigns.store.proofs import BookedAttempt
+from campaigns.store.evidence import BookedAttempt
 from campaigns.vault import Vault
 
 

@@ -31,7 +31,7 @@ from campaigns.proving.carrier import CarrierLog
 from campaigns.provisioning import add_account
 from campaigns.stack import LocalStack
 from campaigns.stopping import opt_out_numbers
-from campaigns.store import proofs
+from campaigns.store import evidence
 from campaigns.vault import Vault, secret_of
 
 OPTED_OUT_SHARE = 0.03
@@ -237,7 +237,7 @@ class DemoRun:
         log.settle()
         with transaction(self._engine) as session:
             result = audit(
-                proofs.booked_attempts(session),
+                evidence.booked_attempts(session),
                 books.recipients_by_status(session),
                 books.answers(session),
                 books.opted_out_numbers(session),

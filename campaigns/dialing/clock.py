@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine, text
 
+from campaigns.crash_points import wall_clock
+
 # A worker whose own clock is further off than this is not fit to dial: something is wrong with
 # the machine, and what else is wrong with it nobody knows.
 MOST_SKEW_SECONDS = 2.0
@@ -52,7 +54,7 @@ class DatabaseClock:
         assert best is not None
         with self._lock:
             self._origin = best[1]
-            self.skew = self._origin + boot_seconds() - time.time()
+            self.skew = self._origin + boot_seconds() - wall_clock()
 
     def now(self) -> datetime:
         """The database's time now, aware UTC. Measure first."""

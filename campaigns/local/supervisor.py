@@ -45,6 +45,7 @@ class ChildSpec:
     stop_signal: signal.Signals = signal.SIGTERM
     restart: bool = True
     stop_order: int = 0
+    longest_delay: float | None = None  # seconds before a restart; None: the usual limit
 
 
 @dataclass
@@ -224,7 +225,7 @@ class Supervisor:
         self._say(
             f"{name} {happened}; starting it again in {child.delay:g} s, see {self.log_path(name)}"
         )
-        child.delay = min(child.delay * 2, LONGEST_DELAY)
+        child.delay = min(child.delay * 2, child.spec.longest_delay or LONGEST_DELAY)
 
     def _trouble(self) -> str:
         """For an error message: who is down, and the last words in its log."""

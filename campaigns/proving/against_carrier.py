@@ -10,7 +10,7 @@ from campaigns.errors import Unavailable
 from campaigns.proving import witness
 from campaigns.proving.carrier import CarrierLog, Dial
 from campaigns.proving.proof import Proof
-from campaigns.store import proofs
+from campaigns.store import evidence, proofs
 from campaigns.vault import Vault
 
 # A call that ended this lately may still be on its way into the books.
@@ -24,12 +24,12 @@ def prove_against_carrier(engine: Engine, vault: Vault) -> list[Proof]:
     `Unavailable` when a carrier does not answer.
     """
     with transaction(engine) as session:
-        addresses = proofs.simulator_addresses(session)
+        addresses = evidence.simulator_addresses(session)
     dials = [dial for address in addresses for dial in _log_of(address)]
     with transaction(engine) as session:
         proofs.begin_proving(session)
-        attempts = proofs.booked_attempts(session)
-        opt_outs = proofs.opt_outs_in_force(session)
+        attempts = evidence.booked_attempts(session)
+        opt_outs = evidence.opt_outs_in_force(session)
     over = datetime.now(UTC) - SETTLED
     ended = [dial for dial in dials if dial.ended_at is not None and dial.ended_at < over]
     return [

@@ -28,6 +28,9 @@ class Dial:
     end_reason: str | None
     silent: bool
     keys: tuple[str, ...]
+    caller_id: str = ""
+    # What it told us and we answered that we had taken it, without what it forged.
+    taken: tuple[str, ...] = ()
 
 
 class CarrierLog:
@@ -98,6 +101,12 @@ def _dial(row: dict[str, Any]) -> Dial:
         end_reason=row.get("end_reason"),
         silent=row["silent"],
         keys=tuple(key["digit"] for key in row["keys"]),
+        caller_id=row.get("from") or "",
+        taken=tuple(
+            note["event"]
+            for note in row["events_sent"]
+            if note["ok"] and not str(note["fault"]).startswith(("forge", "huge"))
+        ),
     )
 
 

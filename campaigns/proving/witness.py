@@ -11,7 +11,7 @@ from itertools import pairwise
 from campaigns.errors import NotFound
 from campaigns.phone.masking import mask_number
 from campaigns.proving.carrier import Dial
-from campaigns.store.proofs import BookedAttempt
+from campaigns.store.evidence import BookedAttempt
 from campaigns.vault import Vault
 
 # Cancelled after the carrier had refused it: the carrier's log has these too.
@@ -27,7 +27,8 @@ AGREED = {
     # there is to know when its callback was lost.
     "decline": {"rejected", "busy"},
     "error": {"failed"},
-    "not_found": {"invalid_number"},
+    # Nor has it one for a number that does not exist.
+    "not_found": {"invalid_number", "failed"},
     "cancel": {"canceled"},
 }
 ANSWERED = {"answered", "answered_human", "answered_machine", "opted_out"}
@@ -64,12 +65,14 @@ def duplicates(dials: Sequence[Dial]) -> list[str]:
     return found
 
 
-def dials_after_opt_out(dials: Sequence[Dial], opt_outs: Mapping[str, datetime]) -> list[str]:
-    """Dials that reached the carrier after the number's opt-out was committed."""
+def dials_after_opt_out(
+    dials: Sequence[Dial], opt_outs: Mapping[str, datetime], grace: timedelta = OPT_OUT_GRACE
+) -> list[str]:
+    """Dials that reached the carrier later than `grace` after the number's opt-out."""
     return [
         f"{masked(dial.number)} was dialled at {dial.arrived_at}, opted out {opt_outs[dial.number]}"
         for dial in dials
-        if dial.number in opt_outs and dial.arrived_at > opt_outs[dial.number] + OPT_OUT_GRACE
+        if dial.number in opt_outs and dial.arrived_at > opt_outs[dial.number] + grace
     ]
 
 
@@ -108,7 +111,8 @@ def unfounded(attempts: Sequence[BookedAttempt], dials: Sequence[Dial], vault: V
     found += [
         f"attempt {one.id} is {one.disposition or one.status} and the carrier never saw it"
         for one in attempts
-        if (one.accepted_at or one.disposition)
+        # Nobody knows whether there was a call that ended as unknown: it counts as made.
+        if (one.accepted_at or one.disposition not in (None, "unknown"))
         and one.id not in seen
         and since is not None  # a carrier that was restarted begins a new log
         and one.claimed_at is not None

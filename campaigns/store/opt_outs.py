@@ -118,10 +118,10 @@ def insert_opt_outs(
     added = session.execute(
         text("""
             INSERT INTO opt_outs (number, is_prefix, campaign_id, source, who, evidence,
-                                  attempt_id, expires_at, created_at)
+                                  attempt_id, expires_at, created_at, in_force_at)
             SELECT DISTINCT ON (n.number, n.is_prefix)
                    n.number, n.is_prefix, CAST(:campaign AS bigint), :source, :who, n.evidence,
-                   CAST(:attempt AS bigint), n.expires_at, :now
+                   CAST(:attempt AS bigint), n.expires_at, :now, clock_timestamp()
             FROM unnest(CAST(:numbers AS text[]), CAST(:prefixes AS boolean[]),
                         CAST(:expiries AS timestamptz[]), CAST(:evidence AS text[]))
                  AS n (number, is_prefix, expires_at, evidence)

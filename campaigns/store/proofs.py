@@ -44,21 +44,6 @@ class DialledMinute:
     an_attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class BookedAttempt:
-    """One attempt as the carrier's log is compared with it."""
-
-    id: int
-    number: str
-    status: str
-    disposition: str | None
-    cancel_reason: str | None
-    provider_call_id: str | None
-    ever_in_doubt: bool
-    claimed_at: datetime | None = None
-    accepted_at: datetime | None = None
-
-
 _CLAIMED = "SELECT count(*) FROM attempts WHERE claimed_at IS NOT NULL"
 
 # What a claim saw of a campaign, of its account and of the switch: the last of each before it.
@@ -109,8 +94,12 @@ CLAIMS = (
         """
         SELECT attempt_id, format('has %s calls: %s', count(*), string_agg(call, ', '))
         FROM (
-            SELECT attempt_id, event ->> 'provider_call_id' AS call FROM call_events
-            WHERE event ->> 'provider_call_id' IS NOT NULL
+            -- Without events that came to the wrong address: those of another attempt's call.
+            SELECT e.attempt_id, e.event ->> 'provider_call_id' AS call
+            FROM call_events e JOIN attempts a ON a.id = e.attempt_id
+            WHERE e.event ->> 'provider_call_id' IS NOT NULL
+              AND NOT EXISTS (SELECT 1 FROM attempts o WHERE o.account_id = a.account_id
+                    AND o.provider_call_id = e.event ->> 'provider_call_id' AND o.id <> a.id)
             UNION
             SELECT id, provider_call_id FROM attempts WHERE provider_call_id IS NOT NULL
         ) calls GROUP BY attempt_id HAVING count(*) > 1
@@ -340,35 +329,3 @@ def counters_that_differ(session: Session, campaign_id: int, now: datetime) -> I
     """Counters of one campaign that are not what its rows are."""
     for differing in tallies.differences(session, campaign_id, now):
         yield from differing
-
-
-_BOOKED = """
-    SELECT id, number, status, disposition, cancel_reason, provider_call_id,
-           in_doubt_at IS NOT NULL, claimed_at, accepted_at
-    FROM attempts
-"""
-
-
-def booked_attempts(session: Session) -> list[BookedAttempt]:
-    """Every attempt there is."""
-    return [BookedAttempt(*row) for row in session.execute(text(f"{_BOOKED} ORDER BY id"))]
-
-
-def opt_outs_in_force(session: Session) -> dict[str, datetime]:
-    """Since when each number is opted out everywhere and for ever, as far as it still is."""
-    rows = session.execute(
-        text("""
-            SELECT number, coalesce(in_force_at, created_at) FROM opt_outs
-            WHERE NOT is_prefix AND campaign_id IS NULL AND expires_at IS NULL
-              AND lifted_at IS NULL AND replaced_at IS NULL
-        """)
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-def simulator_addresses(session: Session) -> list[str]:
-    """Where the accounts that are not live send their calls."""
-    rows = session.execute(
-        text("SELECT DISTINCT base_url FROM accounts WHERE NOT live ORDER BY base_url")
-    )
-    return [row[0] for row in rows]

@@ -15,7 +15,7 @@ from campaigns.demo import people
 from campaigns.demo.audit import Audit, Expectations, audit
 from campaigns.errors import InvalidInput
 from campaigns.proving.carrier import Dial, most_in_any_second
-from campaigns.store.proofs import BookedAttempt
+from campaigns.store.evidence import BookedAttempt
 from campaigns.vault import Vault
 
 VAULT = Vault("a secret that is long enough for anything")

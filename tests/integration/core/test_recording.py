@@ -181,6 +181,22 @@ def test_a_second_call_that_reports_for_one_attempt_is_an_incident(
     assert row.recall_reason == "incident"
 
 
+def test_a_word_about_a_known_call_at_the_wrong_address_is_ignored(
+    bench: Bench, campaign: Campaign
+) -> None:
+    other = dialling(bench, campaign, "ringing", provider_call_id="call-1")
+    live = dialling(bench, campaign, "in_progress", provider_call_id="call-2")
+    given_up = dialling(bench, campaign, "cancelled")
+    for attempt in (live, given_up):
+        tell(bench, attempt.id, ended("answered", "call-1"))
+        row = bench.attempt(attempt.id)
+        assert (row.status, row.incident) == (attempt.status, None)
+        assert row.recall_requested_at is None
+        assert verdicts(bench, attempt) == ["another call"]
+    assert bench.attempt(other.id).status == "ringing"
+    assert bench.value("SELECT status FROM accounts") == "active"
+
+
 @pytest.mark.parametrize("kind", ["created", "ringing", "answered"])
 def test_an_event_for_a_cancelled_attempt_is_an_incident(
     bench: Bench, campaign: Campaign, kind: str

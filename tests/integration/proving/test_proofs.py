@@ -243,6 +243,14 @@ def test_there_is_a_way_to_break_every_promise() -> None:
     assert set(SPOILT) == {claim.name for claim in CLAIMS} | {"legal_hours", "counters"}
 
 
+def test_an_event_of_another_attempts_call_is_no_second_call(broken) -> None:
+    def spoil(books: Books) -> None:
+        books.call(provider_call_id="call-6")
+        books.event(books.call(provider_call_id="call-7"), "call-6")
+
+    assert broken(spoil) == {}
+
+
 @pytest.mark.parametrize(
     "harmless",
     [

@@ -1,0 +1,348 @@
+"""The people and programs around a drill: they push recipients, opt out, pause and stop.
+
+Everything they do goes over the REST API through the same door as the carrier, so that an answer
+is a promise. What fails is asked again or given up; a promise is only what was answered.
+"""
+
+import json
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import httpx
+from sqlalchemy.exc import SQLAlchemyError
+
+from campaigns.access import Role
+from campaigns.api_keys import create_key
+from campaigns.db import database_now, transaction
+from campaigns.drill.faults import Fault
+from campaigns.drill.stage import Stage
+from campaigns.drill.world import BIG_FILE, World
+from campaigns.hints import DIAL, IMPORT, RECALL, HintPublisher
+from campaigns.stopping import opt_out_number
+
+# People who wait for their call in each campaign: enough that it is never idle, few enough that
+# everybody is served soon after the last fault.
+WAITING = 25
+PUSHED = 15
+FEED_SECONDS = 0.7
+SMALL_FILE = 30
+# What people and programs do at the worst instants, by name: the group, and the rest it needs.
+DEEDS = {
+    "opt_out_of_a_queued_call": ("people", 0.0),
+    "opt_out_of_a_claimed_call": ("people", 0.0),
+    "opt_out_of_a_ringing_call": ("people", 0.0),
+    "opt_out_while_claims_wait": ("people", 1.5),
+    "pause": ("people", 0.0),
+    "pause_of_an_account": ("people", 1.5),
+    "stop": ("people", 0.0),
+    "switch_off": ("people", 2.0),
+    "hints_repeated": ("messages", 0.0),
+    "hints_that_mean_nothing": ("messages", 0.0),
+    "events_of_another_attempt": ("messages", 0.0),
+    "events_replayed": ("messages", 0.0),
+    "a_file_to_a_running_campaign": ("messages", 0.0),
+    "a_large_file": ("messages", 0.0),
+}
+_TARGETS = {
+    "queued": "status = 'queued' AND slot_at < clock_timestamp() + interval '0.4 s'",
+    "dialing": "status = 'dialing'",
+    "ringing": "status = 'ringing'",
+}
+
+
+class Operators:
+    """One key, a few threads, and a count of what was answered."""
+
+    def __init__(self, stage: Stage, world: World) -> None:
+        self._stage, self._world = stage, world
+        with transaction(stage.engine) as session:
+            key = create_key(session, "drill", role=Role.ADMIN).token
+        self._api = httpx.Client(
+            base_url=f"{stage.public_url}/api/v1",
+            headers={"Authorization": f"Bearer {key}"},
+            trust_env=False,
+            timeout=8,
+        )
+        self.key = key
+        self.answered: Counter[str] = Counter()
+        self.imports: dict[int, int] = {}  # import id → rows that everybody can read
+        self.created = 0
+        self._pool = ThreadPoolExecutor(4, thread_name_prefix="operator")
+        self._hints = HintPublisher(stage.stack.servers.redis_url)
+        self._resting = threading.Event()
+        self._feeder = threading.Thread(target=self._feed, name="feeder", daemon=True)
+        self._flash = 0
+        self._files = 0
+
+    def start(self) -> None:
+        """Begin to feed the campaigns."""
+        self._feeder.start()
+
+    def rest(self) -> None:
+        """Feed nobody any more, and finish what is being asked."""
+        self._resting.set()
+        self._feeder.join(20)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._resting.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._hints.close(1)
+        self._api.close()
+
+    # Asking.
+
+    def ask(self, method: str, path: str, **how: Any) -> httpx.Response | None:
+        """One request; None when nobody answered, or answered that it could not."""
+        try:
+            answer = self._api.request(method, path, **how)
+        except httpx.HTTPError:
+            return None
+        return answer if answer.status_code < 500 else None
+
+    def insist(self, method: str, path: str, seconds: float = 30, **how: Any) -> httpx.Response:
+        """The same until it is answered."""
+        deadline = time.monotonic() + seconds
+        while (answer := self.ask(method, path, **how)) is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{method} {path} was not answered for {seconds:g} s")
+            time.sleep(0.3)
+        return answer
+
+    def _soon(self, what: str, method: str, path: str, **how: Any) -> None:
+        """Ask on another thread; count it when it was granted."""
+
+        def work() -> None:
+            answer = self.ask(method, path, **how)
+            if answer is not None and answer.is_success:
+                self.answered[what] += 1
+
+        with suppress(RuntimeError):  # everybody is going home
+            self._pool.submit(work)
+
+    # Feeding.
+
+    def _feed(self) -> None:
+        while not self._resting.wait(FEED_SECONDS):
+            with suppress(SQLAlchemyError):
+                for campaign_id in (*self._world.dialling, self.flash):
+                    if self._resting.is_set():
+                        return
+                    if self._waiting(campaign_id) < WAITING:
+                        self.push(campaign_id, PUSHED)
+
+    def _waiting(self, campaign_id: int) -> int:
+        return int(
+            self._stage.value(
+                "SELECT count(*) FROM recipients WHERE campaign_id = :id AND status = 'pending'"
+                " AND next_attempt_at < clock_timestamp() + interval '5 s' AND zone = ANY (:open)",
+                id=campaign_id,
+                open=self._world.open_zones,
+            )
+        )
+
+    def push(self, campaign_id: int, count: int) -> list[int]:
+        """New people for a campaign; the ids of those that were created for sure."""
+        with transaction(self._stage.engine) as session:
+            now = database_now(session)
+        people = self._world.people(campaign_id, count, now)
+        path = f"/campaigns/{campaign_id}/recipients"
+        answer = self.ask("POST", path, json={"recipients": people})
+        if answer is None or not answer.is_success:
+            return []
+        rows = answer.json()["rows"]
+        found = [row["recipient_id"] for row in rows if row["outcome"] == "created"]
+        self.created += len(found)
+        return found
+
+    @property
+    def flash(self) -> int:
+        """The campaign that is stopped next."""
+        return self._world.flashes[min(self._flash, len(self._world.flashes) - 1)]
+
+    # What they do at the worst instants.
+
+    def faults(self) -> list[Fault]:
+        """What they do, as faults."""
+        return [
+            Fault(name, group, getattr(self, f"_{name}"), rest)
+            for name, (group, rest) in DEEDS.items()
+        ]
+
+    def _opt_out_of_a_queued_call(self, stage: Stage) -> str | None:
+        return self._opt_out("queued")
+
+    def _opt_out_of_a_claimed_call(self, stage: Stage) -> str | None:
+        return self._opt_out("dialing")
+
+    def _opt_out_of_a_ringing_call(self, stage: Stage) -> str | None:
+        return self._opt_out("ringing")
+
+    def _opt_out(self, status: str) -> str | None:
+        number = self._stage.value(
+            f"SELECT number FROM attempts WHERE {_TARGETS[status]} ORDER BY random() LIMIT 1"
+        )
+        if number is None:
+            return None
+        self._soon("opt-out", "POST", "/opt-outs", json={"number": number, "evidence": status})
+        return f"while {status}"
+
+    def _opt_out_while_claims_wait(self, stage: Stage) -> str | None:
+        """Somebody opts out in a transaction that takes a second: every claim waits for it."""
+        number = stage.value(
+            "SELECT number FROM attempts WHERE status = 'queued' ORDER BY slot_at LIMIT 1"
+        )
+        if number is None:
+            return None
+
+        def work() -> None:
+            with suppress(SQLAlchemyError), transaction(stage.engine) as session:
+                now = database_now(session)
+                opt_out_number(session, number, "cli", now, evidence="while claims wait")
+                time.sleep(1.0)
+                self.answered["opt-out"] += 1
+
+        self._pool.submit(work)
+        return "for 1 s"
+
+    def _pause(self, stage: Stage) -> str | None:
+        campaign_id = stage.rng.choice(self._world.dialling)
+        path = f"/campaigns/{campaign_id}"
+        self._soon("pause", "POST", f"{path}/pause", json={"why": "drill"})
+        stage.later(2.5, lambda: self._soon("resume", "POST", f"{path}/resume"))
+        return f"campaign {campaign_id} for 2.5 s"
+
+    def _pause_of_an_account(self, stage: Stage) -> str | None:
+        self._soon("pause of an account", "POST", "/accounts/east/pause", json={"why": "drill"})
+        stage.later(2, lambda: self._soon("resume of it", "POST", "/accounts/east/resume"))
+        return "east for 2 s"
+
+    def _stop(self, stage: Stage) -> str | None:
+        if self._flash + 1 >= len(self._world.flashes):
+            return None
+        stopped = self.flash
+        self._flash += 1
+        self._soon("stop", "POST", f"/campaigns/{stopped}/stop", json={"why": "drill"})
+
+        def begin_next(campaign_id: int) -> None:
+            def work() -> None:
+                with suppress(TimeoutError, SQLAlchemyError):
+                    self.push(campaign_id, PUSHED)
+                    self.insist("POST", f"/campaigns/{campaign_id}/start", 10)
+
+            with suppress(RuntimeError):
+                self._pool.submit(work)
+
+        begin_next(self.flash)
+        return f"campaign {stopped}"
+
+    def _switch_off(self, stage: Stage) -> str | None:
+        self._soon("switch off", "POST", "/switch/off", json={"why": "drill"})
+        stage.later(1.5, lambda: self._soon("switch on", "POST", "/switch/on"))
+        return "for 1.5 s"
+
+    # What arrives that should not.
+
+    def _hints_repeated(self, stage: Stage) -> str | None:
+        ids = stage.column("SELECT id FROM attempts WHERE status = 'queued'")
+        for _ in range(5):
+            self._hints.dial(ids)
+        return f"{len(ids)} attempts five times" if ids else None
+
+    def _hints_that_mean_nothing(self, stage: Stage) -> str | None:
+        """Ids that never were, or are long over, and messages that are no JSON."""
+        old = stage.column("SELECT id FROM attempts ORDER BY random() LIMIT 20")
+        self._hints.dial([*old, 10**12])
+        self._hints.send(RECALL, [*old, 10**12])
+        self._hints.send(IMPORT, 10**12)
+        self._hints.send(DIAL, "not a list")
+        return f"{len(old)} old attempts"
+
+    def _event_of(self, attempt_id: int) -> tuple[str, bytes] | None:
+        raw = self._stage.value(
+            "SELECT raw FROM call_events WHERE attempt_id = :id AND source = 'webhook'"
+            " ORDER BY id DESC LIMIT 1",
+            id=attempt_id,
+        )
+        return None if raw is None else (self._world.vault.attempt_token(attempt_id), raw.encode())
+
+    def _events_of_another_attempt(self, stage: Stage) -> str | None:
+        """The last word about one call, sent to the address of another one of that account."""
+        live = stage.value(
+            "SELECT id FROM attempts WHERE status IN ('ringing', 'in_progress') ORDER BY random()"
+            " LIMIT 1"
+        )
+        over = stage.value(
+            "SELECT a.id FROM attempts a JOIN call_events e ON e.attempt_id = a.id"
+            " WHERE a.status = 'ended' AND e.kind = 'ended' AND a.provider_call_id IS NOT NULL"
+            " AND a.account_id = (SELECT account_id FROM attempts WHERE id = :live)"
+            " ORDER BY a.id DESC LIMIT 1",
+            live=live,
+        )
+        found = self._event_of(over) if live and over else None
+        if found is None:
+            return None
+        self._send_event(self._world.vault.attempt_token(live), found[1])
+        return "one"
+
+    def _events_replayed(self, stage: Stage) -> str | None:
+        sent = 0
+        for attempt_id in stage.column(
+            "SELECT id FROM attempts WHERE status = 'ended' ORDER BY random() LIMIT 10"
+        ):
+            if found := self._event_of(attempt_id):
+                self._send_event(*found)
+                sent += 1
+        return f"{sent} old events" if sent else None
+
+    def _send_event(self, token: str, body: bytes) -> None:
+        url = f"{self._stage.public_url}/hooks/signalwire/{token}"
+        content_type = "application/json" if _is_json(body) else "application/x-www-form-urlencoded"
+
+        def work() -> None:
+            with suppress(httpx.HTTPError):
+                httpx.post(
+                    url, content=body, headers={"Content-Type": content_type}, trust_env=False
+                )
+
+        with suppress(RuntimeError):
+            self._pool.submit(work)
+
+    def _import(self, campaign_id: int, rows: int) -> str | None:
+        self._files += 1
+        content, name = self._world.file(rows), f"list {self._files}.csv"
+
+        def work() -> None:
+            # Sent again until it is answered: the same file is one import.
+            with suppress(TimeoutError):
+                answer = self.insist(
+                    "POST", "/imports", 20,
+                    params={"campaign_id": campaign_id},
+                    files={"file": (name, content)},
+                )  # fmt: skip
+                if answer.is_success:
+                    self.imports[answer.json()["id"]] = rows
+                    self.answered["import"] += 1
+
+        with suppress(RuntimeError):
+            self._pool.submit(work)
+        return f"{rows} rows"
+
+    def _a_file_to_a_running_campaign(self, stage: Stage) -> str | None:
+        return self._import(self._world.announcement, SMALL_FILE)
+
+    def _a_large_file(self, stage: Stage) -> str | None:
+        return self._import(self._world.archive, BIG_FILE)
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return True
