@@ -5,8 +5,14 @@ pausing   what a pause did, measured from the rows
 limits    pace, calling hours and end of a campaign that runs or is to run
 copying   a copy as a new draft; a new draft with those who were not reached
 people    one person added, changed, removed, called again
+appointments  one person's appointment moved or cancelled
 """
 
+from campaigns.changing.appointments import (
+    AppointmentMove,
+    cancel_appointment,
+    move_appointment,
+)
 from campaigns.changing.copying import Redialled, RedialRequest, clone_campaign, redial_unreached
 from campaigns.changing.limits import (
     CHANGEABLE,
@@ -38,6 +44,7 @@ from campaigns.changing.running import (
 __all__ = [
     "CHANGEABLE",
     "OVER",
+    "AppointmentMove",
     "HoursChange",
     "PaceChange",
     "PauseReport",
@@ -46,12 +53,14 @@ __all__ = [
     "Redialled",
     "add_person",
     "archive",
+    "cancel_appointment",
     "change_hours",
     "change_pace",
     "change_person",
     "clone_campaign",
     "hold_person",
     "last_pause",
+    "move_appointment",
     "pause",
     "redial_unreached",
     "remove_person",

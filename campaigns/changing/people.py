@@ -114,7 +114,7 @@ def change_person(
         raise InvalidInput(f"{refusal.rejected.detail} Nothing was changed.") from None
     if given & {"fields", "name"}:
         row.fields = _fields(session, held, change)
-    _set_appointment(held, change)
+    _set_appointment(held, change, now)
     row.dedupe_key = dedupe_key(row.numbers[0], row.appointment_at)
     with session.no_autoflush:
         if changes.another_is_the_same(session, row.campaign_id, row.dedupe_key, row.id):
@@ -219,14 +219,17 @@ def _fields(session: Session, held: _Held, change: PersonChange) -> dict[str, An
     return merged
 
 
-def _set_appointment(held: _Held, change: PersonChange) -> None:
+def _set_appointment(held: _Held, change: PersonChange, now: datetime) -> None:
     if "appointment_at" not in change.model_fields_set:
         return
     if held.rule is None:
         raise InvalidInput("Only a reminder has appointments. Nothing was changed.")
     if change.appointment_at is None:
         raise InvalidInput("A reminder needs the time of the appointment. Nothing was changed.")
-    held.row.appointment_at = change.appointment_at
+    if held.row.appointment_at != change.appointment_at:
+        held.row.appointment_at = change.appointment_at
+        held.row.appointment_set_at = held.row.counted_from = now
+        held.row.appointment_cancelled_at, held.row.attempts_spent = None, 0
 
 
 def _plan(session: Session, held: _Held, change: PersonChange, now: datetime) -> None:
@@ -249,11 +252,13 @@ def _plan(session: Session, held: _Held, change: PersonChange, now: datetime) ->
         row.cancels_in_row = 0
     due = row.next_attempt_at if waits and row.next_attempt_at is not None else now
     if held.rule is not None and row.appointment_at is not None:
-        planned = due_times(held.rule, row.appointment_at, now)
+        first = 0 if "appointment_at" in change.model_fields_set else row.stage
+        planned = due_times(held.rule, row.appointment_at, now, first)
         row.deadline_at = planned.deadline_at
         if isinstance(planned, TooLate):
             _settle(row, RecipientStatus.EXPIRED, "deadline passed", None)
             return
+        row.stage = planned.stage
         moved = not waits or "appointment_at" in change.model_fields_set
         due = planned.due_at if moved else due
     if not place.known:

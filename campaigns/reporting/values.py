@@ -56,10 +56,9 @@ class CampaignView(Value):
     ring_timeout: int = Field(description="Seconds a call rings.")
     retry_policy: dict[str, Any]
     reminder: dict[str, Any] | None = Field(
-        description="Seconds before the appointment: `offset` when it is due, `deadline` when it "
-        "is of no more use; with several reminders `offsets` and `deadlines`.",
+        description="Seconds before the appointment: `offset` and `deadline`, or several of both."
     )
-    household: str = Field(description='Others with the same number: "wait" or "merge".')
+    household: str
     default_country: str
     flow: dict[str, Any] = Field(description="What is said and which keys mean what.")
     created_at: datetime
@@ -248,6 +247,7 @@ class AttemptView(Value):
     campaign_id: int
     n: int = Field(description="The recipient's first, second, ... attempt.")
     number: str
+    stage: int = Field(description="Which reminder of the appointment, from 0.")
     caller_id: str
     status: str
     disposition: str | None
@@ -287,6 +287,7 @@ class RecipientView(Value):
     next_attempt_at: datetime | None
     deadline_at: datetime | None
     appointment_at: datetime | None
+    stage: int = Field(description="Which reminder of the appointment, from 0.")
     attempts_spent: int
     updated_at: datetime
 

@@ -245,6 +245,23 @@ def cancel_queued_attempts_of(
     )
 
 
+def cancel_queued_attempts_of_recipients(
+    session: Session, ids: Sequence[int], reason: str, now: datetime
+) -> list[Cancelled]:
+    """Cancel what is queued for some recipients. Hold the gate first."""
+    return _cancelled(
+        session.execute(
+            text("""
+                UPDATE attempts a
+                SET status = 'cancelled', spent = false, ended_at = :now, cancel_reason = :reason
+                WHERE a.recipient_id = ANY (:ids) AND a.status = 'queued'
+                RETURNING a.id, a.recipient_id, a.account_id, a.campaign_id, a.cancel_reason
+            """),
+            {"ids": list(ids), "now": now, "reason": reason},
+        ).all()
+    )
+
+
 def let_go_of_queued(
     session: Session, ids: Sequence[int], reason: str, now: datetime
 ) -> list[Cancelled]:

@@ -60,6 +60,7 @@ class RecipientRow:
     next_attempt_at: datetime | None
     deadline_at: datetime | None
     appointment_at: datetime | None
+    stage: int
     attempts_spent: int
     updated_at: datetime
 
@@ -73,6 +74,7 @@ class AttemptRow:
     campaign_id: int
     n: int
     number: str
+    stage: int
     caller_id: str
     status: str
     disposition: str | None

@@ -49,6 +49,23 @@ def request_recall_of_campaign(
     )
 
 
+def request_recall_of_recipients(
+    session: Session, ids: Sequence[int], reason: str, now: datetime
+) -> list[int]:
+    """Ask for the calls to some recipients back that nobody has answered."""
+    return _ids(
+        session.execute(
+            text("""
+                UPDATE attempts SET recall_requested_at = :now, recall_reason = :reason
+                WHERE recipient_id = ANY (:ids) AND recall_requested_at IS NULL
+                  AND status IN ('dialing', 'ringing')
+                RETURNING id
+            """),
+            {"ids": list(ids), "reason": reason, "now": now},
+        ).all()
+    )
+
+
 def request_recall_of_account(
     session: Session, account_id: int, reason: str, now: datetime
 ) -> list[int]:

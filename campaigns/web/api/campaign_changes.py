@@ -9,7 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from campaigns import changing, exporting, reporting
 from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
-from campaigns.changing import HoursChange, PaceChange, PersonChange, RedialRequest
+from campaigns.changing import (
+    AppointmentMove,
+    HoursChange,
+    PaceChange,
+    PersonChange,
+    RedialRequest,
+)
 from campaigns.reporting.values import CampaignView, RecipientHistory
 from campaigns.store import gate
 from campaigns.web.api.preconditions import PRECONDITION, check_if_match, tagged
@@ -230,6 +236,47 @@ def change_recipient(
     Their next call is planned anew. Whoever is being called, or was reached, is not changed.
     """
     changing.change_person(session, recipient_id, body, viewer.actor, now)
+    return viewer.shown(reporting.recipient_history(session, recipient_id, now))
+
+
+@router.put(
+    "/recipients/{recipient_id}/appointment",
+    tags=["recipients"],
+    responses=_CHANGE,
+    dependencies=_RUN,
+)
+def move_appointment(
+    recipient_id: Id,
+    body: AppointmentMove,
+    session: SessionDep,
+    now: NowDep,
+    viewer: ViewerDep,
+    later: AfterCommitDep,
+) -> RecipientHistory:
+    """The appointment is at another time: whoever was reminded of the old one, or is being called
+    at this moment, is reminded of the new one. What is not dialled yet moves with it."""
+    at = body.appointment_at
+    later.recall(changing.move_appointment(session, recipient_id, at, viewer.actor, now))
+    return viewer.shown(reporting.recipient_history(session, recipient_id, now))
+
+
+@router.delete(
+    "/recipients/{recipient_id}/appointment",
+    tags=["recipients"],
+    responses=_CHANGE,
+    dependencies=_RUN,
+)
+def cancel_appointment(
+    recipient_id: Id,
+    session: SessionDep,
+    now: NowDep,
+    viewer: ViewerDep,
+    later: AfterCommitDep,
+    why: Annotated[str, Query(max_length=300, description="The reason, for the log.")] = "",
+) -> RecipientHistory:
+    """The appointment is cancelled: nobody is called about it any more, and a call that nobody has
+    answered is taken back."""
+    later.recall(changing.cancel_appointment(session, recipient_id, viewer.actor, now, why))
     return viewer.shown(reporting.recipient_history(session, recipient_id, now))
 
 

@@ -10,6 +10,7 @@ campaigns  the list of campaigns; a campaign's overview, settings and log
 campaign_changes  what their buttons and forms do
 recipients people found, listed, exported
 person     one person: what happened, added, changed, taken out
+appointments  one person's appointment: moved, cancelled
 doubt      calls of which nobody knows how they ended
 imports    lists that were imported
 wizard     a new campaign, set up step by step
@@ -31,6 +32,7 @@ from campaigns.web.dependencies import require_page_host
 from campaigns.web.pages import (
     accounts,
     api_docs,
+    appointments,
     audit,
     campaign_changes,
     campaigns,
@@ -61,6 +63,7 @@ for module in (
     campaign_changes,
     recipients,
     person,
+    appointments,
     doubt,
     imports,
     optouts,

@@ -28,6 +28,7 @@ from campaigns.web.dependencies import (
     SnapshotDep,
     SnapshotNowDep,
 )
+from campaigns.web.pages.appointments import appointment_of
 from campaigns.web.pages.campaigns import campaign_page
 from campaigns.web.pages.people_found import STATUSES
 from campaigns.web.pages.person_form import (
@@ -124,6 +125,7 @@ def show_person(
         may_change=person.status in CHANGEABLE and not over,
         may_decide=person.status in DECIDABLE and not over,
         may_remove=person.status in REMOVABLE,
+        **appointment_of(person, campaign, viewer.zone),
         opted_out=changes.is_opted_out(session, person.numbers, person.campaign_id, now),
     )
 
