@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from campaigns import compliance, pacing
+from campaigns import compliance, gates, pacing
 from campaigns.errors import InvalidInput, NotAllowed, NotFound
 from campaigns.flows.model import CallFlow
 from campaigns.lifecycle import CampaignStatus, check_campaign_transition
@@ -39,6 +39,7 @@ class NewCampaign:
     ramp: Mapping[str, Any] | None = None  # as `Ramp.parse`; None: as the account's kind has it
     ring_timeout: int = 30
     retry_policy: Mapping[str, Any] = field(default_factory=dict)
+    caps: Sequence[Any] = ()  # its own, as `gates.caps_as_kept` takes them
     reminder: Mapping[str, Any] | None = None
     household: str = "wait"
     default_country: str = "US"
@@ -123,6 +124,7 @@ def _columns(session: Session, new: NewCampaign) -> dict[str, Any]:
         "ramp": pacing.Ramp.parse(new.ramp).serialise() if new.ramp is not None else None,
         "ring_timeout": new.ring_timeout,
         "retry_policy": RetryPolicy.parse(dict(new.retry_policy)).serialise(),
+        "caps": gates.caps_as_kept(new.caps),
         "reminder": dict(new.reminder) if new.reminder is not None else None,
         "household": _household(new.household),
         "default_country": new.default_country.upper(),

@@ -36,6 +36,7 @@ PHRASES = {
     "consent.revoke": "revoked {thing}",
     "dialling.switch_off": "switched all dialling off",
     "dialling.switch_on": "let dialling go on everywhere",
+    "evidence.export": "took the evidence about a number along",
     "import.confirm": "had {thing} imported",
     "import.create": "handed in {thing}",
     "import.discard": "discarded {thing}",

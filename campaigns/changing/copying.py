@@ -23,6 +23,7 @@ _SAME = (
     *("kind", "account_id", "caller_id_id", "flow_id", "rule_set", "windows", "max_cps", "weight"),
     *("ramp", "local_presence"),
     *("ring_timeout", "retry_policy", "reminder", "default_country", "household"),
+    "caps",
 )
 
 

@@ -63,6 +63,9 @@ def create(
     retry_policy: Annotated[
         str, typer.Option(help="normal, gentle, persistent or once; or JSON, or @FILE.")
     ] = "normal",
+    cap: Annotated[
+        list[str] | None, typer.Option(help='Calls at most: "3 in 24h to a number". Repeatable.')
+    ] = None,
     default_country: Annotated[
         str | None, typer.Option(help="Of numbers without a country code.")
     ] = None,
@@ -96,6 +99,7 @@ def create(
         "retry_policy": (
             retry_policy if retry_policy.isalpha() else json_option(retry_policy, "--retry-policy")
         ),
+        "caps": cap,
         "default_country": default_country or settings().default_country,
     }
     draft = CampaignDraft.read({key: value for key, value in given.items() if value is not None})

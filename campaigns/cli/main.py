@@ -25,6 +25,7 @@ from campaigns.cli import (
     user,
     verify,
     webhook,
+    why,
 )
 from campaigns.cli.output import Command, complain
 from campaigns.errors import OutdialError
@@ -47,6 +48,8 @@ app.command(cls=Command)(demo.demo)
 app.command(cls=Command)(drill.drill)
 app.command(cls=Command)(verify.verify)
 app.command(cls=Command)(doctor.doctor)
+app.command(cls=Command)(why.why)
+app.command(cls=Command)(why.evidence)
 app.command(cls=Command)(ready.ready)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(importing.app)

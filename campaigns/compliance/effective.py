@@ -88,8 +88,11 @@ def _named(kind: type[_Named], name: str, what: str) -> _Named:
 
 
 def check_account(rule_set: str, live: bool) -> None:
-    """Raise `NotAllowed` when an account that places real calls selects rules for practice."""
-    if live and check_rule_set(rule_set) == PRACTICE:
+    """Raise `NotAllowed` when an account that places real calls selects rules for practice.
+
+    Raises `InvalidInput` for a rule set that there is not, whatever the account.
+    """
+    if check_rule_set(rule_set) == PRACTICE and live:
         raise NotAllowed(
             f"The rule set “{rule_set}” is for simulator accounts only and a live account "
             "cannot use it. Nothing was changed. Choose “house”, or mark the account as not live."

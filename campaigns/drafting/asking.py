@@ -110,6 +110,13 @@ class _Asked(Wording):
         "goes out at an hour not tried before), `redial_unknown`, `jitter`.",
         examples=[{"max_attempts": 3, "waits": {"busy": [300, 600], "no_answer": [1800]}}],
     )
+    caps: Annotated[list[dict[str, Any] | str], Field(max_length=10)] = Field(
+        default_factory=list,
+        description="Calls at most within rolling hours, beside what the rules allow: "
+        '{"calls": 3, "hours": 24, "scope": "number"}, or "3 in 24h to a number"; by `number`, '
+        "`subject` or `person`.",
+        examples=[[{"calls": 3, "hours": 24, "scope": "number"}]],
+    )
     household: Literal["wait", "merge"] = Field(
         "wait",
         description="People of the campaign who share a number: each is called, one after the "
@@ -178,6 +185,7 @@ class CampaignDraft(_Asked):
             weight=self.weight,
             ring_timeout=self.ring_timeout,
             retry_policy=self._retries(),
+            caps=self.caps,
             reminder=self._rule(),
             household=self.household,
             default_country=known_country(self.default_country),

@@ -63,6 +63,7 @@ def settings_of(session: Session, campaign: Campaign) -> dict[str, Any]:
         "weight": campaign.weight,
         "ring_timeout": campaign.ring_timeout,
         "retry_policy": campaign.retry_policy,
+        "caps": campaign.caps,
         "household": campaign.household,
         "default_country": campaign.default_country,
     }

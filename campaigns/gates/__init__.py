@@ -37,7 +37,7 @@ from campaigns.gates.judging import (
     judge,
     next_eligible,
 )
-from campaigns.gates.own_caps import cap_in_words, cap_of_text, read_caps
+from campaigns.gates.own_caps import cap_of_text, caps_as_kept, read_caps
 from campaigns.gates.person import STRENGTH, consent_relied_on, consent_until
 from campaigns.gates.spacing import NUMBER_BUSY_SECONDS, counted_in, opening_of
 from campaigns.gates.verdict import Verdict, reason_of
@@ -61,8 +61,8 @@ __all__ = [
     "PersonFacts",
     "Verdict",
     "campaign_refusal",
-    "cap_in_words",
     "cap_of_text",
+    "caps_as_kept",
     "consent_relied_on",
     "consent_until",
     "counted_in",

@@ -6,7 +6,6 @@ from typing import Any
 
 from campaigns.compliance import Cap, CapScope
 from campaigns.errors import InvalidInput
-from campaigns.phrases import length
 
 MOST_CAPS = 10
 MOST_CALLS = 100
@@ -37,6 +36,15 @@ def read_caps(value: Sequence[Any]) -> tuple[Cap, ...]:
     return tuple(_read(one) for one in value)
 
 
+def caps_as_kept(value: Sequence[Any]) -> list[dict[str, Any]]:
+    """The JSON form of caps that were given in it or in words. Raises `InvalidInput`."""
+    kept = [cap_of_text(one) if isinstance(one, str) else one for one in value]
+    return [
+        {"calls": cap.n, "hours": cap.seconds / 3600, "scope": _NAMES[cap.scope]}
+        for cap in read_caps(kept)
+    ]
+
+
 def cap_of_text(text: str) -> dict[str, Any]:
     """The JSON form of a cap in words; a scope that is not named is the number.
 
@@ -50,12 +58,6 @@ def cap_of_text(text: str) -> dict[str, Any]:
     value = {"calls": int(found["calls"]), "hours": hours, "scope": scope}
     _read(value)
     return value
-
-
-def cap_in_words(cap: Cap) -> str:
-    """A cap as `cap_of_text` reads it, more or less: "3 in 1 day to a number"."""
-    whom = {"number": "to a number", "subject": "on a subject", "person": "per person"}
-    return f"{cap.n} in {length(cap.seconds)} {whom[_NAMES[cap.scope]]}"
 
 
 def _read(value: Any) -> Cap:

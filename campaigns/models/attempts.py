@@ -44,7 +44,7 @@ class Attempt(Row):
     rule_version: Mapped[str]
     # The consent the call rests on, read again in the claim; None where no rule needs one.
     consent_id: Mapped[int | None] = mapped_column(ForeignKey("consents.id"))
-    # What the gates were told when they let the call through (docs/decisions/0017).
+    # What the gates were told when they let the call through (docs/decisions/0019).
     gate_inputs: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     claimed_at: Mapped[datetime | None]
     claimed_by: Mapped[str | None]

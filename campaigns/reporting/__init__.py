@@ -13,6 +13,8 @@ doubts     attempts whose outcome nobody knows
 health     whether anybody can be called at all, in words
 charts     funnel, calls a minute, the hours of the week
 campaigns  one campaign's counts, its status in a sentence, its full report
+why        why somebody is, or was, not called: every gate about any instant
+evidence   everything about one number, for a complaint
 history    one recipient or one attempt with all that is known
 overview   everything on one page
 live       the same while somebody watches, one statement a look
@@ -22,6 +24,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from campaigns.reporting import evidence
 from campaigns.reporting.campaigns import (
     campaign_report,
     campaign_view,
@@ -42,6 +45,7 @@ from campaigns.reporting.numbers import recipients_with_number
 from campaigns.reporting.overview import overview
 from campaigns.reporting.search import search_recipients
 from campaigns.reporting.values import AccountView
+from campaigns.reporting.why import why, why_of_recipient
 from campaigns.store import histories
 from campaigns.store.reports import read_one_snapshot
 
@@ -60,6 +64,7 @@ __all__ = [
     "campaign_view",
     "campaign_with_counts",
     "dispositions_by_hour",
+    "evidence",
     "in_doubt",
     "list_accounts",
     "list_campaigns",
@@ -71,4 +76,6 @@ __all__ = [
     "recipients_with_number",
     "search_recipients",
     "system_health",
+    "why",
+    "why_of_recipient",
 ]

@@ -31,10 +31,16 @@ def _of_opt_outs(request: Request, session: SessionDep, now: NowDep, viewer: Vie
     auditing.record(session, viewer.actor, "opt_out.export", "opt_outs", now, after=after)
 
 
+def _of_number(request: Request, session: SessionDep, now: NowDep, viewer: ViewerDep) -> None:
+    after = {"number": request.query_params.get("number", "")[:40]}
+    auditing.record(session, viewer.actor, "evidence.export", "evidence", now, after=after)
+
+
 def _file_of(request: Request) -> dict[str, str]:
     return {"file": request.url.path.rpartition("/")[2]}
 
 
 CAMPAIGN_FILE: Any = Depends(_of_campaign, scope="function")
 IMPORT_FILE: Any = Depends(_of_import, scope="function")
+EVIDENCE_FILE: Any = Depends(_of_number, scope="function")
 OPT_OUT_FILE: Any = Depends(_of_opt_outs, scope="function")

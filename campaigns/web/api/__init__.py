@@ -25,6 +25,7 @@ from campaigns.web.api import (
     testcalls,
     users,
     webhooks_out,
+    why,
 )
 from campaigns.web.api.shapes import Problem
 
@@ -49,6 +50,7 @@ for module in (
     campaign_changes,
     imports,
     pushing,
+    why,
     recipients,
     attempts,
     optouts,

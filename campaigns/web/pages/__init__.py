@@ -10,6 +10,7 @@ campaigns  the list of campaigns; a campaign's overview, settings and log
 campaign_changes  what their buttons and forms do
 recipients people found, listed, exported
 person     one person: what happened, added, changed, taken out
+why        why somebody is not called; everything about one number
 appointments  one person's appointment: moved, cancelled
 doubt      calls of which nobody knows how they ended
 imports    lists that were imported
@@ -48,6 +49,7 @@ from campaigns.web.pages import (
     sign_in,
     users,
     webhooks,
+    why,
     wizard,
 )
 from campaigns.web.pages.rendering import STATIC
@@ -63,6 +65,7 @@ for module in (
     campaign_changes,
     recipients,
     person,
+    why,
     appointments,
     doubt,
     imports,

@@ -27,6 +27,7 @@ from campaigns.web.dependencies import (
     SessionDep,
     SnapshotDep,
     SnapshotNowDep,
+    SurroundingsDep,
 )
 from campaigns.web.pages.appointments import appointment_of
 from campaigns.web.pages.campaigns import campaign_page
@@ -41,6 +42,7 @@ from campaigns.web.pages.person_form import (
 )
 from campaigns.web.pages.rendering import redirect, render
 from campaigns.web.pages.stories import outcome_of, story_of
+from campaigns.web.pages.why import GATE_WORDS
 from campaigns.web.pages.wizard.forms import Entries, EntriesDep
 
 router = APIRouter()
@@ -98,6 +100,7 @@ def show_person(
     recipient_id: int,
     session: SnapshotDep,
     now: SnapshotNowDep,
+    around: SurroundingsDep,
     viewer: ViewerDep,
 ) -> HTMLResponse:
     """One person with every attempt, event and answer, and what happens next."""
@@ -125,6 +128,8 @@ def show_person(
         may_change=person.status in CHANGEABLE and not over,
         may_decide=person.status in DECIDABLE and not over,
         may_remove=person.status in REMOVABLE,
+        why=viewer.shown(reporting.why_of_recipient(session, person.id, now, around)),
+        gate_words=GATE_WORDS,
         **appointment_of(person, campaign, viewer.zone),
         opted_out=changes.is_opted_out(session, person.numbers, person.campaign_id, now),
     )

@@ -47,6 +47,7 @@ MENU: Sequence[tuple[str, Sequence[NavLink]]] = (
             NavLink("/campaigns", "speakerphone", "Campaigns"),
             NavLink("/recipients", "users", "Recipients"),
             NavLink("/doubt", "zoom-question", "In doubt"),
+            NavLink("/why", "help-circle", "Why not called", Permission.SEE_NUMBERS),
         ),
     ),
     (

@@ -16,6 +16,7 @@ CANCELS = {
     "paused": "the campaign or dialling was paused",
     "stopped": "the campaign was stopped",
     "opted_out": "the person had opted out",
+    "consent": "the consent it rested on was revoked",
     "account_fault": "the account was paused",
     "caller_paused": "the number it would have shown was paused",
     "account_backoff": "the provider asked us to wait",

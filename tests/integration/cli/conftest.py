@@ -7,7 +7,19 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from campaigns.cli import account, campaign, context, importing, keys, optout, recipient, test_call
+from campaigns.cli import (
+    account,
+    campaign,
+    consent,
+    context,
+    importing,
+    keys,
+    optout,
+    recipient,
+    test_call,
+    why,
+)
+from campaigns.cli.output import Command
 from campaigns.vault import Vault
 from tests.integration.reporting.seed import SECRET
 
@@ -19,6 +31,9 @@ def whole_command_line() -> typer.Typer:
     app.add_typer(recipient.app, name="recipient")
     app.add_typer(account.app, name="account")
     app.add_typer(optout.app, name="optout")
+    app.add_typer(consent.app, name="consent")
+    app.command("why", cls=Command)(why.why)
+    app.command("evidence", cls=Command)(why.evidence)
     app.add_typer(keys.app, name="key")
     app.add_typer(importing.app)
     app.add_typer(test_call.app)

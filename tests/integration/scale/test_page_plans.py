@@ -22,7 +22,16 @@ ADDRESSES = sorted(
     for path, methods in TABLE.items()
     if "GET" in methods and not FILES.search(path) and not STREAMS.search(path)
 )
-SEARCHES = ["/recipients?q=smith", "/recipients?q=0143", "/api/v1/recipients?query=lee"]
+SEARCHES = [
+    "/recipients?q=smith",
+    "/recipients?q=0143",
+    "/api/v1/recipients?query=lee",
+    "/why?number=%2B12025550143",
+    "/why?number=%2B12025550143&at=2026-03-01T09:00",
+    "/evidence?number=%2B12025550143",
+    "/api/v1/why?number=%2B12025550143",
+    "/api/v1/evidence?number=%2B12025550143",
+]
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ bound on what a statement may touch is the same.
 
 import contextlib
 from collections.abc import Callable
+from datetime import timedelta
 from typing import cast
 
 import psycopg
@@ -19,6 +20,7 @@ from campaigns.db import database_now, transaction
 from campaigns.lifecycle import RecipientStatus
 from campaigns.reporting import Surroundings, Watch
 from campaigns.store import exports, health, tallies
+from campaigns.store.counted_calls import Reach, calls_that_count
 from tests.integration.scale.conftest import Filled
 from tests.integration.scale.plans import capture, cost, told
 
@@ -114,6 +116,27 @@ def _accounts(session: Session, _filled: Filled) -> object:
     return reporting.list_accounts(session)
 
 
+def _caps(session: Session, filled: Filled) -> object:
+    """What a tick asks about 100 people who are due."""
+    people = [
+        (one.id, one.numbers[0])
+        for one in reporting.list_recipients(session, filled.big, None, 5000, 100)
+    ]
+    reach = Reach(7, database_now(session) - timedelta(days=3650))
+    return calls_that_count(
+        session, people, number=reach, subject=reach, person=reach, campaigns=[filled.big]
+    )
+
+
+def _why(session: Session, filled: Filled) -> object:
+    now = database_now(session)
+    number = reporting.list_recipients(session, filled.big, None, 5000, 1)[0].numbers[0]
+    reporting.evidence.attempts_of(session, number, None, 50)
+    reporting.evidence.people_of(session, number, 50)
+    found = reporting.why(session, number, now, AROUND, at=now - timedelta(days=2))
+    return [found, reporting.why(session, number, now, AROUND)]
+
+
 ASKED: dict[str, Ask] = {
     "overview": _overview,
     "campaign": _counts,
@@ -128,6 +151,8 @@ ASKED: dict[str, Ask] = {
     "export": _export,
     "accounts and campaigns": _accounts,
     "metrics": _metrics,
+    "caps": _caps,
+    "why": _why,
 }
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from campaigns import gates
 from campaigns.compliance import CapScope
+from campaigns.errors import InvalidInput
 from campaigns.gates import Call, Calls
 from tests.unit.gates.knowing import NOON, ago, but, calls, cap, rules
 from tests.unit.gates.test_every_gate import of
@@ -97,3 +98,38 @@ def test_nobody_counts_calls_that_a_cap_does_not_ask_for() -> None:
     )
     counted = [gates.counted_in(one, facts, NOON) for one in facts.rules.caps]
     assert counted == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "calls", "hours", "scope"),
+    [
+        ("3 in 24h to a number", 3, 24, "number"),
+        ("1 in 7d on a subject", 1, 168, "subject"),
+        ("2 per 1.5 hours per person", 2, 1.5, "person"),
+        ("4/24h", 4, 24, "number"),
+    ],
+)
+def test_a_cap_in_words_is_kept_as_its_parts(
+    text: str, calls: int, hours: float, scope: str
+) -> None:
+    kept = {"calls": calls, "hours": hours, "scope": scope}
+    assert gates.caps_as_kept([text]) == gates.caps_as_kept([kept]) == [kept]
+    (one,) = gates.read_caps([kept])
+    assert (one.n, one.seconds, one.rule) == (calls, hours * 3600, "the campaign's own cap")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "often",
+        {"calls": 0, "hours": 24},
+        {"calls": 1, "hours": 0},
+        {"calls": True, "hours": 24},
+        {"calls": 1, "hours": 24, "scope": "planet"},
+        {"calls": 1, "hours": 24, "days": 3},
+        {"calls": 1, "hours": 1e9},
+    ],
+)
+def test_a_cap_that_cannot_be_kept_is_refused(value: object) -> None:
+    with pytest.raises(InvalidInput):
+        gates.caps_as_kept([value])
