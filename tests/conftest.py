@@ -53,7 +53,13 @@ def migrated_engine(database_url: str) -> Iterator[Engine]:
 @pytest.fixture
 def engine(migrated_engine: Engine) -> Engine:
     """The same, with every table empty and every id beginning at 1 again."""
-    with migrated_engine.begin() as connection:
+    empty_database(migrated_engine)
+    return migrated_engine
+
+
+def empty_database(engine: Engine) -> None:
+    """Empty every table of a migrated database, and let every id begin at 1 again."""
+    with engine.begin() as connection:
         connection.execute(text("SET LOCAL lock_timeout = '10s'"))
         if connection.execute(text(_MANY)).scalar_one():
             connection.execute(text(f"TRUNCATE {', '.join(_TABLES)}"))
@@ -65,7 +71,6 @@ def engine(migrated_engine: Engine) -> Engine:
                 connection.execute(text(f"{verb} {table}"))
         connection.execute(text(_FROM_ONE))
         connection.execute(text("UPDATE dialing_switch SET enabled = true, reason = NULL"))
-    return migrated_engine
 
 
 # Those that refer to others come before them.
