@@ -6,9 +6,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from sqlalchemy import Engine
@@ -18,7 +19,8 @@ from campaigns.cli import context
 from campaigns.cli.output import Command, JsonOption, complain, say, show_json, show_table
 from campaigns.config import settings
 from campaigns.db import database_now, transaction
-from campaigns.drafting import options_for_campaign
+from campaigns.drafting import explained, options_for_campaign
+from campaigns.errors import InvalidInput
 from campaigns.importing import Examination, ImportOptions, Summary
 from campaigns.importing.progress import Progress as ImportProgress
 
@@ -26,6 +28,13 @@ app = typer.Typer()
 imports_app = typer.Typer(no_args_is_help=True, help="Look at imports, and take them back.")
 
 ImportId = Annotated[int, typer.Argument(min=1, help="The import's number.")]
+
+
+def _options(**values: Any) -> ImportOptions:
+    try:
+        return ImportOptions(**values)
+    except ValidationError as error:
+        raise InvalidInput(explained(error)) from error
 
 
 @app.command("import", cls=Command)
@@ -39,6 +48,15 @@ def import_(
     zone_column: Annotated[str | None, typer.Option(help="IANA time zones.")] = None,
     appointment_column: Annotated[str | None, typer.Option(help="Date and time.")] = None,
     time_column: Annotated[str | None, typer.Option(help="Time of day, when apart.")] = None,
+    appointment_id_column: Annotated[
+        str | None, typer.Option(help="What your system calls the appointment.")
+    ] = None,
+    moved: Annotated[
+        str | None, typer.Option(help="A person's one appointment at another time: move or add.")
+    ] = None,
+    missing: Annotated[
+        str | None, typer.Option(help="Appointments no longer in the list: keep or cancel.")
+    ] = None,
     date_format: Annotated[str | None, typer.Option(help='"DD/MM/YYYY HH:MM"')] = None,
     appointment_zone: Annotated[
         str | None, typer.Option(help="Time zone appointments are written in.")
@@ -65,7 +83,10 @@ def import_(
 
     Exit code 1 when the file as a whole was not imported.
     """
-    options = ImportOptions(
+    options = _options(
+        appointment_id_column=appointment_id_column,
+        moved=moved,
+        missing=missing,
         phone_columns=tuple(phone_column) if phone_column else None,
         name_column=name_column,
         zone_column=zone_column,

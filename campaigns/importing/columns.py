@@ -15,6 +15,7 @@ _MEANINGS = (
     ("zone", "zone_column"),
     ("appointment", "appointment_column"),
     ("time", "time_column"),
+    ("appointment_id", "appointment_id_column"),
 )
 
 
@@ -25,7 +26,7 @@ class ColumnGuess(BaseModel):
 
     header: str
     field: str = Field(description="Its name as a {placeholder} in texts.")
-    meaning: str = Field(description="phone, name, zone, appointment, time or text")
+    meaning: str = Field(description="phone, name, zone, appointment, time, appointment_id or text")
     place: int | None = Field(description="Of a telephone column: when it is called, from 1.")
     reason: str = Field(examples=["Called “Phone”; 98 of 100 values look like numbers."])
     examples: list[str]

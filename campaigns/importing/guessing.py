@@ -36,6 +36,10 @@ class GuessByName:
             raise no_appointments(self._headers)
         return found
 
+    def appointment_id(self, free: Sequence[str]) -> str | None:
+        """A column with what a system calls its appointments."""
+        return _first_called(list(free), names.APPOINTMENT_ID_NAMES)
+
     def time_of_day(self, appointment: str, free: Sequence[str]) -> str | None:
         """A column of times, when the appointments have none."""
         if self._samples.back(appointment, dates.tells_time, _BACKED_SHARE):
@@ -108,6 +112,10 @@ class GuessByValue:
         if found is None:
             raise no_appointments(self._headers)
         return found
+
+    def appointment_id(self, _free: Sequence[str]) -> str | None:
+        """Nobody can tell one kind of number from another."""
+        return None
 
     def time_of_day(self, appointment: str, free: Sequence[str]) -> str | None:
         """The first column of times, when the appointments have none."""

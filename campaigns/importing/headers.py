@@ -58,6 +58,11 @@ APPOINTMENT_NAMES = (
     *("date time", "date and time", "date", "datum", "fecha", "data", "due", "due date", "when"),
 )
 
+APPOINTMENT_ID_NAMES = (
+    *("appointment id", "appointment no", "appointment number", "appointment ref"),
+    *("appointment reference", "appt id", "appt no", "appt number", "booking id", "booking no"),
+    *("booking number", "booking ref", "booking reference", "visit id", "termin id", "termin nr"),
+)
 TIME_NAMES = (
     *(
         "time",

@@ -13,6 +13,7 @@ from campaigns.compliance import Place
 from campaigns.crash_points import crash_point
 from campaigns.db import database_now, transaction
 from campaigns.errors import InvalidInput, NotARecipientList
+from campaigns.importing import relisting
 from campaigns.importing.mapping import ImportOptions, Mapping
 from campaigns.importing.progress import ProgressWriter
 from campaigns.importing.reading import BadRow, Row, RowSource, kept_text, open_list
@@ -37,6 +38,8 @@ class Loaded:
     stored: Stored
     repairs: dict[str, int]
     recently_called: int
+    moved: int
+    missing: int
 
 
 def load(
@@ -70,6 +73,8 @@ def load(
     crash_point("import_staged")
     wait_for_turn_at_campaign(work, campaign.id)
     recipients_import.reject_repeats_within_file(work, import_id)
+    # While all of the list is there: who is in it at the old time as well has two appointments.
+    found = relisting.compare(work, campaign.id, options, reader.now) if rule else None
     recurrences.reject_who_is_reminded_already(work, import_id, campaign.id)
     stored = recipients_import.store_staged_recipients(work, import_id, campaign.id)
     recurrences.note_who_is_reminded(work, import_id, campaign.id)
@@ -77,8 +82,10 @@ def load(
     recently = recipients_import.count_recently_called(
         work, import_id, campaign.id, reader.now - timedelta(days=RECENT_DAYS)
     )
+    moved = relisting.apply(work, campaign.id, found, options, reader.now) if found else 0
     crash_point("import_stored")
-    return Loaded(mapping, stage.rows_read, stored, dict(stage.repairs), recently)
+    missing = len(found.missing) if found else 0
+    return Loaded(mapping, stage.rows_read, stored, dict(stage.repairs), recently, moved, missing)
 
 
 def reminder_rule(campaign: ImportingCampaign) -> ReminderRule | None:
@@ -200,5 +207,6 @@ class _Stage:
             deadline_at=verdict.deadline_at,
             appointment_at=verdict.appointment_at,
             stage=verdict.stage,
+            appointment_key=verdict.appointment_key,
             row=kept_text(row.text),
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -30,6 +30,22 @@ class ImportOptions(BaseModel):
     )
     time_column: str | None = Field(
         None, description="Column with the time of day, when the appointment column has only dates."
+    )
+    appointment_id_column: str | None = Field(
+        None,
+        description="Column with what your system calls the appointment: one that stands in a "
+        "later list at another time is moved, not called about twice.",
+    )
+    moved: Literal["move", "add"] | None = Field(
+        None,
+        description="A list without such a column, and somebody in it with one appointment, who "
+        'has one other ahead in the campaign: it has moved ("move", the default), or it is a '
+        'further one ("add").',
+    )
+    missing: Literal["keep", "cancel"] | None = Field(
+        None,
+        description="Appointments ahead that are not in the list any more are still called about "
+        '("keep", the default), or cancelled.',
     )
     date_format: str | None = Field(None, description="Format code of the appointment column.")
     appointment_zone: str | None = Field(
@@ -78,6 +94,7 @@ class Mapping:
     zone_column: str | None
     appointment_column: str | None
     time_column: str | None
+    appointment_id_column: str | None
     date_format: str | None
     appointment_zone: str | None
     default_country: str
@@ -136,6 +153,11 @@ def map_columns(
         zone_column=asked.column("zone_column") or guess.zone(free),
         appointment_column=appointment,
         time_column=time_of_day,
+        appointment_id_column=(
+            asked.column("appointment_id_column") or guess.appointment_id(free)
+            if reminder
+            else None
+        ),
         date_format=options.date_format,
         appointment_zone=_checked_zone(options.appointment_zone),
         default_country=country,

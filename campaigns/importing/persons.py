@@ -46,6 +46,7 @@ class Accepted(NamedTuple):
     deadline_at: datetime | None
     appointment_at: datetime | None
     stage: int  # which of the reminders comes first
+    appointment_key: str | None  # what the list calls the appointment
     dedupe_key: str
     repairs: tuple[Repaired, ...] = ()
 
@@ -126,6 +127,7 @@ class PersonRules:
         where: Whereabouts,
         appointment: datetime | None,
         repairs: Iterable[Repaired] = (),
+        appointment_key: str | None = None,
     ) -> Accepted:
         """The recipient, with when they are due and until when."""
         status, reason = RecipientStatus.PENDING, None
@@ -152,6 +154,7 @@ class PersonRules:
             deadline_at=deadline_at,
             appointment_at=appointment,
             stage=stage,
+            appointment_key=appointment_key,
             dedupe_key=dedupe_key(numbers[0], appointment),
             repairs=tuple(repairs),
         )

@@ -236,6 +236,7 @@ def _staged(session: Session, verdicts: Sequence[Accepted | Rejected]) -> list[S
                 deadline_at=verdict.deadline_at,
                 appointment_at=verdict.appointment_at,
                 stage=verdict.stage,
+                appointment_key=verdict.appointment_key,
             )
         )
     return staged

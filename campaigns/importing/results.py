@@ -31,9 +31,9 @@ REPAIR_WORDS = {
 class Summary:
     """Where an import is, or how it ended.
 
-    Every row read is either imported or rejected. Rejected rows include duplicates; imported ones
-    include those stored as blocked because a number of theirs is opted out. `repairs` counts, by
-    kind, what was put right in rows that were good otherwise.
+    Every row read is imported, rejected, or an appointment that was moved. Rejected rows include
+    duplicates; imported ones include those stored as blocked because a number of theirs is opted
+    out. `repairs` counts, by kind, what was put right in rows that were good otherwise.
     """
 
     import_id: int
@@ -45,6 +45,8 @@ class Summary:
     rows_opted_out: int
     rejects_by_reason: dict[str, int]
     rows_recently_called: int = 0
+    rows_moved: int = 0
+    rows_missing: int = 0
     repairs: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -72,16 +74,27 @@ class Summary:
 
     def _done(self) -> str:
         if not self.rows_imported:
-            return f"No row was imported: {_counted(self.rejects_by_reason)}."
+            why = f": {_counted(self.rejects_by_reason)}" if self.rejects_by_reason else ""
+            return f"No row was imported{why}.{self._relisted()}"
         told = f"{self.rows_imported:,} of {self.rows_read:,} rows were imported"
         if self.rows_opted_out:
             told += f", {self.rows_opted_out:,} of them blocked by an opt-out"
         if self.rows_rejected:
             word = "was" if self.rows_rejected == 1 else "were"
             told += f"; {self.rows_rejected:,} {word} rejected: {_counted(self.rejects_by_reason)}"
-        told += "."
+        told += f".{self._relisted()}"
         if self.rows_recently_called:
             told += f" {self.recently_called}"
+        return told
+
+    def _relisted(self) -> str:
+        told = ""
+        if self.rows_moved:
+            was = "was" if self.rows_moved == 1 else "were"
+            told += f" {_appointments(self.rows_moved)} {was} moved."
+        if self.rows_missing:
+            are = "is" if self.rows_missing == 1 else "are"
+            told += f" {_appointments(self.rows_missing)} {are} no longer in the list."
         return told
 
     @property
@@ -121,6 +134,8 @@ def summary_of(row: Import) -> Summary:
         rows_opted_out=row.rows_opted_out,
         rejects_by_reason=_commonest_first(row.rejects_by_reason),
         rows_recently_called=row.rows_recently_called,
+        rows_moved=row.rows_moved,
+        rows_missing=row.rows_missing,
         repairs=_commonest_first(row.repairs),
     )
 
@@ -140,6 +155,10 @@ def repairs_of(session: Session, import_id: int) -> list[RepairRow]:
 
 def _commonest_first(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _appointments(count: int) -> str:
+    return "1 appointment" if count == 1 else f"{count:,} appointments"
 
 
 def _people(count: int) -> str:

@@ -41,6 +41,7 @@ class RowReader:
         self._appointment = mapping.position(mapping.appointment_column)
         self._format = mapping.date_format or ""
         self._time = mapping.position(mapping.time_column)
+        self._key = mapping.position(mapping.appointment_id_column)
         # Many people share a day and an hour; the answer for one is the answer for all.
         self._instant = lru_cache(maxsize=_CACHED)(self._instant_of)
         self._ours = [name for name in REJECT_COLUMNS if name in mapping.fields]
@@ -64,7 +65,9 @@ class RowReader:
             date = cells[self._appointment] if self._appointment is not None else ""
             if is_serial(date):
                 repairs.append(Repaired(DATE_SERIAL, date.strip(), text))
-        return self._rules.accept(numbers, self._fields(cells), where, appointment, repairs)
+        key = cells[self._key].strip()[:200] if self._key is not None else ""
+        fields = self._fields(cells)
+        return self._rules.accept(numbers, fields, where, appointment, repairs, key or None)
 
     def _appointment_of(self, text: str, zones: tuple[str, ...]) -> datetime:
         """The instant of the appointment, refused unless one hour can be told for it.

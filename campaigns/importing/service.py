@@ -93,6 +93,8 @@ def _run_held(
             rows_imported=loaded.stored.imported,
             rows_opted_out=loaded.stored.opted_out,
             rows_recently_called=loaded.recently_called,
+            rows_moved=loaded.moved,
+            rows_missing=loaded.missing,
             repairs=loaded.repairs,
             mapping=loaded.mapping.as_json(),
         )

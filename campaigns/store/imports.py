@@ -233,6 +233,8 @@ def finish_import(
     rows_imported: int,
     rows_opted_out: int,
     rows_recently_called: int,
+    rows_moved: int,
+    rows_missing: int,
     repairs: dict[str, int],
     mapping: dict[str, Any],
 ) -> None:
@@ -245,7 +247,8 @@ def finish_import(
             )
             UPDATE imports SET status = 'done', finished_at = clock_timestamp(),
                 rows_read = :read, rows_imported = :imported, rows_opted_out = :opted_out,
-                rows_recently_called = :recently_called, repairs = CAST(:repairs AS jsonb),
+                rows_recently_called = :recently_called, rows_moved = :moved,
+                rows_missing = :missing, repairs = CAST(:repairs AS jsonb),
                 rows_rejected = (SELECT coalesce(sum(n), 0) FROM reasons),
                 rejects_by_reason =
                     (SELECT coalesce(jsonb_object_agg(reason, n), '{}') FROM reasons),
@@ -258,6 +261,8 @@ def finish_import(
             "imported": rows_imported,
             "opted_out": rows_opted_out,
             "recently_called": rows_recently_called,
+            "moved": rows_moved,
+            "missing": rows_missing,
             "repairs": json.dumps(repairs),
             "mapping": json.dumps(mapping),
         },

@@ -32,6 +32,7 @@ class StagedRecipient(NamedTuple):
     deadline_at: datetime | None
     appointment_at: datetime | None
     stage: int
+    appointment_key: str | None
     row: str
 
 
@@ -52,6 +53,7 @@ class StagedPerson:
     deadline_at: datetime | None
     appointment_at: datetime | None
     stage: int
+    appointment_key: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def create_staging_table(session: Session) -> None:
                 line bigint, dedupe_key text COLLATE "C", numbers text[], fields jsonb, zone text,
                 address jsonb, zone_key integer, status text, reason text,
                 next_attempt_at timestamptz, deadline_at timestamptz, appointment_at timestamptz,
-                stage smallint, row text
+                stage smallint, appointment_key text COLLATE "C", row text
             ) ON COMMIT DROP
         """)
     )
@@ -166,16 +168,17 @@ def store_staged_recipients(session: Session, import_id: int, campaign_id: int) 
             ), stored AS (
                 INSERT INTO recipients (
                     campaign_id, import_id, import_line, dedupe_key, numbers, fields, zone, address,
-                    zone_key, status, reason, next_attempt_at, deadline_at, appointment_at, stage
+                    zone_key, status, reason, next_attempt_at, deadline_at, appointment_at, stage,
+                    appointment_key
                 )
                 SELECT :campaign, :import, line, dedupe_key, numbers, fields, zone, address,
                     zone_key,
                     CASE WHEN opted_out THEN 'blocked' ELSE status END,
                     CASE WHEN opted_out THEN 'opted out' ELSE reason END,
                     CASE WHEN opted_out THEN NULL ELSE next_attempt_at END,
-                    deadline_at, appointment_at, stage
+                    deadline_at, appointment_at, stage, appointment_key
                 FROM marked ORDER BY line
-                ON CONFLICT (campaign_id, dedupe_key) DO NOTHING
+                ON CONFLICT DO NOTHING
                 RETURNING dedupe_key COLLATE "C" AS dedupe_key, status
             ), known AS (
                 INSERT INTO import_rejects (import_id, line, reason, detail, row)
@@ -208,20 +211,20 @@ def store_persons(
                     place integer, dedupe_key text, numbers jsonb, fields jsonb, zone text,
                     address jsonb, zone_key integer, status text, reason text,
                     next_attempt_at timestamptz, deadline_at timestamptz,
-                    appointment_at timestamptz, stage smallint
+                    appointment_at timestamptz, stage smallint, appointment_key text
                 )
             ), marked AS (
                 SELECT *, opted_out(called, :campaign, :now) AS opted_out FROM staged
             )
             INSERT INTO recipients (
                 campaign_id, dedupe_key, numbers, fields, zone, address, zone_key, status,
-                reason, next_attempt_at, deadline_at, appointment_at, stage
+                reason, next_attempt_at, deadline_at, appointment_at, stage, appointment_key
             )
             SELECT :campaign, dedupe_key, called, fields, zone, nullif(address, 'null'), zone_key,
                 CASE WHEN opted_out THEN 'blocked' ELSE status END,
                 CASE WHEN opted_out THEN 'opted out' ELSE reason END,
                 CASE WHEN opted_out THEN NULL ELSE next_attempt_at END,
-                deadline_at, appointment_at, stage
+                deadline_at, appointment_at, stage, appointment_key
             FROM marked ORDER BY place
             ON CONFLICT (campaign_id, dedupe_key) DO NOTHING
             RETURNING dedupe_key, id, status

@@ -106,6 +106,8 @@ class ImportView(BaseModel):
     rows_imported: int
     rows_rejected: int
     rows_opted_out: int
+    rows_moved: int = Field(description="Appointments that were there at another time.")
+    rows_missing: int = Field(description="Appointments ahead that the list does not have.")
     rows_recently_called: int = Field(
         description="Imported people who were called, in any campaign, within the 7 days before."
     )
@@ -353,6 +355,8 @@ def _view(row: Import, viewer: Viewer, *, already: bool = False) -> ImportView:
         rows_rejected=row.rows_rejected,
         rows_opted_out=row.rows_opted_out,
         rows_recently_called=row.rows_recently_called,
+        rows_moved=row.rows_moved,
+        rows_missing=row.rows_missing,
         rejects_by_reason=told.rejects_by_reason,
         repairs=told.repairs,
         file_kept=row.stored_at is not None,

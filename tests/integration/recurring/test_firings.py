@@ -376,22 +376,38 @@ def test_nobody_is_reminded_twice_of_one_appointment(reminders):
     assert reminders.recurrence().unchanged == "run"
     appointments(reminders, (ONE, in_days(3)), (TWO, in_days(4)))
     assert reminders.fire("2026-11-19T09:00") == "started"
-    # The day after: one is still in the list, one has another time, one is new.
+    # The day after: one is still in the list, one has another time, one is new. The one with
+    # another time is moved where they are waiting, and taken on by no second campaign.
     appointments(reminders, (ONE, in_days(3)), (TWO, in_days(6)), (THREE, in_days(5)))
     assert reminders.fire("2026-11-20T09:00") == "started"
     first, second = reminders.children()
     assert reminders.people(first.id) == [ONE, TWO]
-    assert reminders.people(second.id) == [TWO, THREE]
+    assert reminders.people(second.id) == [THREE]
+    moved = reminders.value(
+        "SELECT appointment_at FROM recipients WHERE numbers[1] = :number", number=TWO
+    )
+    assert f"{moved.astimezone(ZoneInfo(NEW_YORK)):%Y-%m-%d %H:%M}" == in_days(6)
     (reject,) = reminders.rows("SELECT line, reason, detail FROM import_rejects")
     assert (reject.line, reject.reason) == (2, "duplicate")
     assert f"campaign {first.id}" in reject.detail
     counts = reminders.rows(
-        "SELECT rows_read, rows_imported, rows_rejected FROM imports ORDER BY id DESC LIMIT 1"
+        "SELECT rows_read, rows_imported, rows_rejected, rows_moved FROM imports"
+        " ORDER BY id DESC LIMIT 1"
     )[0]
-    assert tuple(counts) == (3, 2, 1)
+    assert tuple(counts) == (3, 1, 1, 1)
     # The same list once more brings nobody.
     assert reminders.fire("2026-11-21T09:00") == "skipped"
     assert reminders.children()[2].status == "stopped"
+
+
+def test_a_second_appointment_of_a_person_moves_nothing(reminders):
+    """The old time is still in the list, so the other one is a further appointment."""
+    appointments(reminders, (ONE, in_days(3)))
+    reminders.fire("2026-11-19T09:00")
+    appointments(reminders, (ONE, in_days(3)), (ONE, in_days(6)))
+    assert reminders.fire("2026-11-20T09:00") == "started"
+    first, second = reminders.children()
+    assert reminders.people(first.id) == reminders.people(second.id) == [ONE]
 
 
 def test_a_person_is_known_by_each_of_their_numbers(reminders):

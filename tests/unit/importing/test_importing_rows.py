@@ -56,6 +56,7 @@ def test_a_row_becomes_a_recipient_due_now():
         deadline_at=None,
         appointment_at=None,
         stage=0,
+        appointment_key=None,
         dedupe_key=NEW_YORK,
     )
 

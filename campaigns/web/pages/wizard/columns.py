@@ -19,6 +19,7 @@ _SINGLE = {
     "name": ("name_column", "Name"),
     "appointment": ("appointment_column", "Appointment, date and time"),
     "time": ("time_column", "Appointment, time of day"),
+    "appointment_id": ("appointment_id_column", "Appointment, its number or name"),
     "zone": ("zone_column", "Time zone"),
 }
 # Places with telephone numbers of their own that no calendar of holidays names.
@@ -54,7 +55,7 @@ def roles(reminder: bool) -> list[tuple[str, str]]:
     rest = [
         (role, words)
         for role, (_, words) in _SINGLE.items()
-        if reminder or role not in ("appointment", "time")
+        if reminder or role not in ("appointment", "time", "appointment_id")
     ]
     return [("text", "Text to speak, or nothing"), *phones, *rest]
 
