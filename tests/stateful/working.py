@@ -1,5 +1,6 @@
 """The scheduler and the dial workers, which die where they are told to."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,21 @@ class AtOnce:
         task(*args)
 
     def shutdown(self, wait: bool = True) -> None: ...
+
+
+class MovedThreading:
+    """What the dialer takes from `threading`: to wait for an event is to let time pass."""
+
+    Semaphore = threading.Semaphore
+
+    def __init__(self, moved: MovedClock) -> None:
+        class Event(threading.Event):
+            def wait(self, timeout: float | None = None) -> bool:
+                if not self.is_set() and timeout is not None:
+                    moved.sleep(timeout)
+                return self.is_set()
+
+        self.Event = Event
 
 
 class Working(Deciding):
@@ -182,6 +198,8 @@ def in_moved_time(moved: MovedClock) -> Iterator[pytest.MonkeyPatch]:
     """Dial workers live in the moved time, and do one thing after the other."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dialer, "time", moved)
+        patch.setattr(dialer, "threading", MovedThreading(moved))
         patch.setattr(clock, "time", moved)
+        patch.setattr(clock, "wall_clock", moved.time)
         patch.setattr(dialer, "ThreadPoolExecutor", AtOnce)
         yield patch
