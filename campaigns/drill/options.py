@@ -1,7 +1,6 @@
 """What a drill is asked to do."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from campaigns.errors import InvalidInput
 
@@ -10,8 +9,7 @@ from campaigns.errors import InvalidInput
 class DrillOptions:
     """`minutes` is how long faults are thrown; then everything is brought to rest and checked.
 
-    `kinds` are the faults to throw, all when empty: names, or groups like `redis`. `env` is for
-    tests that drill a product with a defect: it reaches every process that is started.
+    `kinds` are the faults to throw, all when empty: names, or groups like `redis`.
     """
 
     seed: int = 1
@@ -20,7 +18,6 @@ class DrillOptions:
     cps: float = 12.0  # of each of the two accounts
     workers: int = 3
     time_scale: float = 0.05
-    env: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 < self.minutes <= 24 * 60:

@@ -266,7 +266,6 @@ def drill_stage(options: DrillOptions, data_dir: Path) -> Iterator[Stage]:
             SPECIFICATION: "any",
             TOKENS: str(tokens.resolve()),
             SEED: str(options.seed),
-            **options.env,
         }
         stack = LocalStack(config, servers, supervisor, _plan(options, env))
         doors["public"] = proxies.open("public", *(("127.0.0.1", p) for p in stack.web_ports))

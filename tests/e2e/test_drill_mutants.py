@@ -1,0 +1,67 @@
+"""A product with a defect fails the drill, each by the invariant that the defect breaks.
+
+In the suite one of them; all by `OUTDIAL_ALL_MUTANTS=1 pytest tests/e2e/test_drill_mutants.py`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
+
+OUTDIAL = Path(sys.executable).with_name("outdial")
+DEFECTS = Path(__file__).parent / "mutants"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A defect, what brings it out, and the invariants of which one must be seen broken."""
+
+    name: str
+    faults: tuple[str, ...]
+    breaks: tuple[str, ...]
+    minutes: float = 0.4
+
+
+MUTANTS = (
+    Mutant("no_fencing", ("freeze_leader",), ("I13",), 0.15),
+    Mutant("late_ack", ("redis_restarted",), ("I12",)),
+    Mutant("publish_before_commit", ("pause",), ("I0", "I6"), 0.2),
+    Mutant("no_rank_guard", ("callbacks_reordered", "callbacks_late"), ("I6", "I7"), 0.7),
+    Mutant("post_repeated", ("resets_and_calls", "resets_and_refuses"), ("I1",)),
+    Mutant("doubt_is_failure", ("resets_and_calls", "answers_500_and_calls"), ("I7",)),
+    Mutant("keys_forgotten", ("pause",), ("I3",), 0.2),
+)
+IN_THE_SUITE = ("no_fencing",)
+CHOSEN = [m for m in MUTANTS if os.environ.get("OUTDIAL_ALL_MUTANTS") or m.name in IN_THE_SUITE]
+
+
+@pytest.mark.parametrize("mutant", CHOSEN, ids=lambda mutant: mutant.name)
+def test_a_defect_is_caught(tmp_path: Path, mutant: Mutant) -> None:
+    done = subprocess.run(
+        [
+            *(OUTDIAL, "drill", "--json", "--seed", "1", "--workers", "2"),
+            *("--minutes", str(mutant.minutes), "--faults", ",".join(mutant.faults)),
+        ],
+        cwd=tmp_path,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "TMPDIR": str(tmp_path),
+            "PYTHONPATH": str(DEFECTS),
+            "OUTDIAL_MUTANT": mutant.name,
+        },
+        capture_output=True,
+        text=True,
+        timeout=480,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr[-3000:]
+    found = json.loads(done.stdout)["invariants"]
+    broken = {name: one["broken"] for name, one in found.items() if not one["kept"]}
+    assert broken.keys() & set(mutant.breaks), broken
