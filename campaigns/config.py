@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from campaigns.errors import NotConfigured
+from campaigns.misfits import misfit
 
 PREFIX = "OUTDIAL_"
 Seconds = Annotated[float, Field(gt=0)]
@@ -165,7 +166,7 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         problems = "; ".join(
-            f"{variable_of(str(item['loc'][0]))}: {item['msg']}" for item in error.errors()
+            f"{variable_of(str(item['loc'][0]))}: {misfit(item)}" for item in error.errors()
         )
         raise NotConfigured(f"The environment cannot be used. {problems}.") from error
     except SettingsError as error:  # a value that should be JSON and is not

@@ -19,6 +19,7 @@ from campaigns.drafting.retrying import preset_named
 from campaigns.drafting.wording import Wording
 from campaigns.errors import InvalidInput, NotAPhoneNumber
 from campaigns.flows.model import CallFlow
+from campaigns.misfits import misfit
 from campaigns.phone import parse_number
 from campaigns.reminders import FORMATS, ReminderRule
 
@@ -276,8 +277,7 @@ def explained(error: ValidationError) -> str:
 def problems_of(error: ValidationError) -> dict[str, str]:
     """Each place of data that does not fit a model, and its problem without a full stop."""
     problems = {}
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
+    for item in error.errors(include_url=False, include_input=False):
         place = ".".join(str(part) for part in item["loc"]) or "input"
-        message = item["msg"].removeprefix("Value error, ").rstrip(".")
-        problems[place] = f"{message[:1].lower()}{message[1:]}"
+        problems[place] = misfit(item)
     return problems

@@ -9,6 +9,7 @@ from campaigns.errors import InvalidInput
 from campaigns.flows.builtin import announcement_flow, reminder_flow
 from campaigns.flows.model import CallFlow, VoicemailPolicy
 
+Key = Annotated[str, Field(pattern=r"^[0-9*#]$")]
 NOT_WRITTEN = "This call has no text yet."
 
 
@@ -37,6 +38,12 @@ class Wording(BaseModel):
     voicemail_text: str | None = Field(
         None, description="What is left on a machine. Unset: the built-in text."
     )
+    replies: dict[Key, Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
+        default_factory=dict,
+        description="What is said after a key, by key, in place of the built-in reply. The key "
+        "must be one that the built-in flow asks for.",
+        examples=[{"1": "Thank you. We look forward to seeing you."}],
+    )
     language: str = Field("en-US", description="Language of the voice.")
     voice: str | None = Field(None, description="The provider's name of a voice.")
     flow: dict[str, Any] | None = Field(
@@ -47,7 +54,7 @@ class Wording(BaseModel):
         """The call flow of these texts. Raises `InvalidInput` for what does not go together."""
         if self.flow is not None:
             given = (self.message, self.audio, self.voicemail_text)
-            if any(one is not None for one in given):
+            if any(one is not None for one in given) or self.replies:
                 raise InvalidInput("Give either a whole call flow, or a message; not both.")
             return CallFlow.from_json(self.flow)
         if self.audio is not None and self.message is not None:
@@ -63,10 +70,24 @@ class Wording(BaseModel):
         if self.voicemail_text is not None:
             changes["voicemail"] = {"policy": self.voicemail, "text": self.voicemail_text}
         if kind == "announcement":
-            return _changed(self._announcement(leave=leave), changes)
+            return self._replying(_changed(self._announcement(leave=leave), changes))
         if self.message is not None:
             changes["message"] = self.message
-        return _changed(self._reminder(leave=leave), changes)
+        return self._replying(_changed(self._reminder(leave=leave), changes))
+
+    def _replying(self, flow: CallFlow) -> CallFlow:
+        """The flow with its keys answered as asked."""
+        if not self.replies:
+            return flow
+        answers = flow.to_json()["answers"]
+        unknown = sorted(set(self.replies) - set(answers))
+        if unknown:
+            raise InvalidInput(
+                f"There is no key {unknown[0]} in this call; its keys are {', '.join(answers)}."
+            )
+        for key, reply in self.replies.items():
+            answers[key]["reply"] = reply
+        return _changed(flow, {"answers": answers})
 
     def _announcement(self, *, leave: bool) -> CallFlow:
         if not self.message and self.audio is None:

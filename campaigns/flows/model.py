@@ -6,7 +6,6 @@ them for SignalWire. They are stored as JSON and never changed: an edit makes a 
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -25,6 +24,7 @@ from pydantic import (
 from campaigns.calls import JSON
 from campaigns.errors import InvalidInput
 from campaigns.flows.text import check_fields, check_template, placeholders
+from campaigns.misfits import misfit
 
 SHORTEST_CALL, LONGEST_CALL = 30, 14_400  # seconds; the upper one is SignalWire's own limit
 KEYS = "0123456789*#"
@@ -199,9 +199,8 @@ class CallFlow(_Value):
 
 def _explained(error: ValidationError) -> str:
     problems = []
-    for item in error.errors(include_url=False, include_context=False):
+    for item in error.errors(include_url=False):
         named = (str(part) for part in item["loc"] if not str(part).startswith("~"))
         place = ".".join(named) or "flow"
-        message = re.sub(r"^Value error, ", "", item["msg"])
-        problems.append(f"{place}: {message[:1].lower()}{message[1:].rstrip('.')}")
+        problems.append(f"{place}: {misfit(item)}")
     return "; ".join(problems)[:1000]

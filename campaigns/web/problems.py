@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from campaigns.errors import NewPasswordNeeded, OutdialError, SignInNeeded, TooManyRequests
+from campaigns.misfits import misfit
 from campaigns.web.auth import note_viewer
 from campaigns.web.once import AnsweredBefore, answer_as_before
 from campaigns.web.pages.rendering import render
@@ -116,7 +117,7 @@ def _invalid(request: Request, error: Exception) -> Response:
     problems = []
     for item in error.errors()[:_MOST_PROBLEMS]:
         place = ".".join(str(part) for part in item["loc"])
-        problems.append(f"{place}: {item['msg'].removeprefix('Value error, ')}")
+        problems.append(f"{place}: {misfit(item)}")
     return problem(request, 422, f"{'; '.join(problems)}. Nothing was changed.")
 
 

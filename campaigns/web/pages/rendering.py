@@ -131,6 +131,7 @@ def templates() -> Environment:
         "ago": words.ago,
         "place": clocks.place,
     }
+    environment.tests |= {"told_by": _told_by}
     environment.globals |= {"static": static_url}
     return environment
 
@@ -140,6 +141,11 @@ def static_url(name: str) -> str:
     """The address of a file below static/, which changes whenever the file does."""
     digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
     return f"/static/{name}?v={digest}"
+
+
+def _told_by(part: str, whole: str) -> bool:
+    """Whether a sentence says nothing that is not in the other one; as live.js judges it."""
+    return part.removeprefix("The ").rstrip(".") in whole
 
 
 @pass_context

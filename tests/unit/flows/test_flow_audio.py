@@ -47,12 +47,12 @@ def test_a_flow_knows_its_audio_and_its_columns():
     [
         ({"audio": "greeting.wav"}, "message.audio"),
         ({"audio": ONE, "loop": 3}, "message.loop"),
-        ({"url": "https://example.org/x.wav"}, "message.audio: field required"),
+        ({"url": "https://example.org/x.wav"}, "message.audio: it is missing"),
         ([], "message"),
         ([{"audio": ONE}, ""], "message.1: the text is empty"),
         ([[{"audio": ONE}]], "message.0"),
         ([{"audio": ONE}] * 11, "message"),
-        (7, "message: input should be a valid string"),
+        (7, "message: write a text"),
         ("", "message: the text is empty"),
     ],
 )

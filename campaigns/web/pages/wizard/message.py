@@ -16,7 +16,7 @@ from campaigns.drafting import CampaignEdit, edit_draft, explained, is_written, 
 from campaigns.drafting.hearing import Heard, columns_of, hear
 from campaigns.drafting.wording import Wording
 from campaigns.errors import InvalidInput, NotAllowed
-from campaigns.flows.builtin import reminder_flow
+from campaigns.flows.builtin import announcement_flow, reminder_flow
 from campaigns.flows.model import CallFlow, VoicemailPolicy
 from campaigns.flows.preview import length_in_words
 from campaigns.links import audio_path
@@ -65,6 +65,9 @@ KEY_WORDS = {
 }
 _FIELDS = ("organisation", "contact", "message", "audio", "voicemail_text", "voice")
 AUDIO_SHOWN = 100
+# What the field is called that holds the reply to a key.
+REPLY = "reply."
+BUILTIN_KEYS = ("1", "2", "3", "9")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,7 @@ def _page(
         languages=_languages(values["language"]),
         caller_ids=[(one, one) for one in caller_ids],
         builtin=_builtin_message(values["organisation"]),
+        builtin_replies=_builtin_replies(campaign.kind),
         listening=_listen(session, campaign, entries),
         key_words=KEY_WORDS,
         test=None,
@@ -191,6 +195,7 @@ def _values(session: Session, campaign: Campaign) -> dict[str, Any]:
         "text": _kind_of_text(kept, campaign.kind),
         "voicemail": kept.get("voicemail") or VoicemailPolicy.HANG_UP.value,
         "language": kept.get("language") or "en-US",
+        "replies": kept.get("replies") or {},
         "caller_id": kept["caller_id"],
         "whole_flow": kept.get("flow") is not None,
     }
@@ -209,6 +214,7 @@ def _typed(entries: Entries) -> dict[str, Any]:
         "text": entries.text("text") or "own",
         "voicemail": entries.text("voicemail") or VoicemailPolicy.HANG_UP.value,
         "language": entries.text("language") or "en-US",
+        "replies": _replies(entries),
         "caller_id": entries.text("caller_id"),
         "whole_flow": entries.has("whole_flow"),
     }
@@ -232,6 +238,7 @@ def _edit(entries: Entries, kind: str) -> CampaignEdit:
         "audio": (entries.text("audio") or None) if entries.text("text") == "audio" else None,
         "voicemail": "leave_message" if leave else "hang_up",
         "voicemail_text": (entries.text("voicemail_text") or None) if leave else None,
+        "replies": _replies(entries),
         "language": entries.text("language") or "en-US",
         "voice": entries.text("voice") or None,
     }
@@ -239,6 +246,12 @@ def _edit(entries: Entries, kind: str) -> CampaignEdit:
         return CampaignEdit.model_validate(asked)
     except ValidationError as error:
         raise InvalidInput(explained(error)) from error
+
+
+def _replies(entries: Entries) -> dict[str, str]:
+    """What is said after each key in words of one's own, by key."""
+    typed = ((key, entries.text(f"{REPLY}{key}")) for key in BUILTIN_KEYS)
+    return {key: text for key, text in typed if text}
 
 
 def _check(entries: Entries, kind: str) -> None:
@@ -276,6 +289,7 @@ def _field_of(refusal: InvalidInput, entries: Entries) -> list[str]:
         ("voice:", "voice"),
         ("language:", "language"),
         ("message:", "message"),
+        *((f"answers.{key}", f"{REPLY}{key}") for key in BUILTIN_KEYS),
     ):
         if f" {place}" in told and entries.has(name):
             return [name]
@@ -307,3 +321,11 @@ def _languages(chosen: str) -> list[tuple[str, str]]:
 
 def _builtin_message(organisation: str) -> str:
     return str(reminder_flow(organisation.strip()[:200] or "your organisation").message)
+
+
+def _builtin_replies(kind: str) -> list[tuple[str, str, str]]:
+    """The keys that the built-in flow asks for: each with what it means and what is answered."""
+    flow = reminder_flow("us") if kind == "reminder" else announcement_flow(".")
+    return [
+        (key, KEY_WORDS[answer.meaning], str(answer.reply)) for key, answer in flow.answers.items()
+    ]

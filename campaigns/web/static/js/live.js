@@ -94,6 +94,11 @@
       if (element.textContent !== text) element.textContent = text;
       if (element.dataset.as === "status") element.className = `badge status-${value}`;
     }
+    for (const element of root.querySelectorAll("[data-unless]")) {
+      const [part, whole] = [at(page, element.dataset.live), at(page, element.dataset.unless)];
+      if (typeof part !== "string" || typeof whole !== "string") continue;
+      element.hidden = whole.includes(part.replace(/^The /, "").replace(/\.+$/, ""));
+    }
     for (const element of root.querySelectorAll("[data-ok]")) {
       const ok = at(page, element.dataset.ok);
       if (ok === undefined) continue;
