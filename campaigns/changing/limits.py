@@ -18,6 +18,7 @@ from campaigns.errors import InvalidInput, NotAllowed
 from campaigns.lifecycle import CampaignStatus
 from campaigns.models import Account, Campaign
 from campaigns.outcomes import release_cancelled
+from campaigns.pacing import Ramp
 from campaigns.store import attempts, changes, dispatch, gate, rules
 from campaigns.store.changes import ClaimedCall
 
@@ -25,12 +26,23 @@ CHANGEABLE = frozenset({CampaignStatus.SCHEDULED, CampaignStatus.RUNNING, Campai
 
 
 class PaceChange(BaseModel):
-    """How many calls a campaign may start."""
+    """How many calls a campaign may start; what is left out stays as it is."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"max_cps": 2}]})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"max_cps": 2}, {"weight": 3}]}
+    )
 
     max_cps: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = Field(
-        description="Calls started per second, at most; null: as the account allows."
+        None, description="Calls started per second, at most; null: as the account allows."
+    )
+    weight: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = Field(
+        None, description="Share of the account beside other running campaigns."
+    )
+    ramp: dict[str, float] | None = Field(
+        None,
+        description="How it grows to its pace after a start: from the part `start`, in `seconds`; "
+        "null: gently with real people, at once on simulators. It counts from the last start.",
+        examples=[{"start": 0.2, "seconds": 600}],
     )
 
 
@@ -57,30 +69,56 @@ class HoursChange(BaseModel):
 def change_pace(
     session: Session, campaign_id: int, change: PaceChange, actor: Actor, now: datetime
 ) -> Campaign:
-    """Let a campaign start at most `max_cps` calls a second, from the next tick on.
+    """Let a campaign call faster or slower, or with another share, from the next tick on.
 
     Raises `NotFound`, `NotAllowed` for a draft or a campaign that is over, and `InvalidInput` for
-    more than its account allows.
+    more than its account allows or for nothing to change.
     """
     campaign = _locked(session, campaign_id)
+    wanted = _wanted_pace(session, campaign, change)
+    before = {name: getattr(campaign, name) for name in wanted}
+    if before == wanted:
+        return campaign
+    for name, value in wanted.items():
+        setattr(campaign, name, value)
+    session.flush()
+    told = [_pace_in_words(name, value) for name, value in wanted.items() if before[name] != value]
+    sentence = f"{' and '.join(told)} by {actor.name}."
+    dispatch.write_log(session, sentence, now, campaign_id=campaign_id)
+    _record(session, campaign, actor, "campaign.change_pace", now, before, wanted)
+    return campaign
+
+
+def _wanted_pace(session: Session, campaign: Campaign, change: PaceChange) -> dict[str, Any]:
+    given = change.model_fields_set
     account = session.get_one(Account, campaign.account_id)
+    if not given or ("weight" in given and change.weight is None):
+        raise InvalidInput("Say what is to be another pace, weight or ramp. Nothing was changed.")
     if change.max_cps is not None and change.max_cps > account.cps:
         raise InvalidInput(
             f"The account {account.name} allows {account.cps:g} calls per second at most. Nothing "
             "was changed."
         )
-    before = {"max_cps": campaign.max_cps}
-    if before["max_cps"] == change.max_cps:
-        return campaign
-    campaign.max_cps = change.max_cps
-    session.flush()
-    pace = f"{change.max_cps:g} calls per second" if change.max_cps else "the account's own pace"
-    dispatch.write_log(
-        session, f"The pace was changed to {pace} by {actor.name}.", now, campaign_id=campaign_id
+    wanted: dict[str, Any] = {name: getattr(change, name) for name in sorted(given)}
+    if change.ramp is not None:
+        wanted["ramp"] = Ramp.parse(change.ramp).serialise()
+    return wanted
+
+
+def _pace_in_words(name: str, value: Any) -> str:
+    if name == "max_cps":
+        pace = f"{value:g} calls per second" if value else "the account's own pace"
+        return f"The pace was changed to {pace}"
+    if name == "weight":
+        return f"The weight beside other campaigns was changed to {value:g}"
+    if value is None:
+        return "The ramp after a start was changed to the usual one"
+    if value["seconds"] == 0 or value["start"] == 1:
+        return "The ramp after a start was taken away"
+    return (
+        f"The ramp after a start was changed to {value['start']:.0%} growing for "
+        f"{value['seconds']:g} seconds"
     )
-    after = {"max_cps": change.max_cps}
-    _record(session, campaign, actor, "campaign.change_pace", now, before, after)
-    return campaign
 
 
 def change_hours(

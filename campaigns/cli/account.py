@@ -11,7 +11,7 @@ from campaigns.cli import context
 from campaigns.cli.output import Command, JsonOption, say, show_json, show_table
 from campaigns.config import settings
 from campaigns.db import database_now, transaction
-from campaigns.operating import AccountChange
+from campaigns.operating import AccountChange, CallerIdLimits
 from campaigns.provisioning import NewAccount
 from campaigns.vault import vault
 
@@ -178,13 +178,106 @@ def change(
         say(f"The account {name} was changed.")
 
 
+Cps = Annotated[float | None, typer.Option(min=0.001, max=1000, help="Calls per second, at most.")]
+PerDay = Annotated[int | None, typer.Option(min=1, help="Calls in any 24 hours, at most.")]
+
+
 @app.command("add-caller-id", cls=Command)
-def add_caller_id(name: Name, number: Number) -> None:
+def add_caller_id(name: Name, number: Number, cps: Cps = None, max_per_day: PerDay = None) -> None:
     """Give an account one more number to present."""
     with context.open_session() as session:
-        account_id = account_named(session, name).id
-        operating.add_caller_id(session, account_id, number, CLI, database_now(session))
+        account_id, now = account_named(session, name).id, database_now(session)
+        limits = CallerIdLimits(cps, max_per_day)
+        operating.add_caller_id(session, account_id, number, CLI, now, limits)
     say(f"{name} may present {number}.")
+
+
+@app.command("limit-caller-id", cls=Command)
+def limit_caller_id(
+    name: Name, number: Number, cps: Cps = None, max_per_day: PerDay = None
+) -> None:
+    """Set how much a number may be used; a limit that is left out is taken away."""
+    with context.open_session() as session:
+        account_id, now = account_named(session, name).id, database_now(session)
+        limits = CallerIdLimits(cps, max_per_day)
+        operating.limit_caller_id(session, account_id, number, limits, CLI, now)
+    pace = f"{cps:g} calls a second at most" if cps else "the account's pace"
+    day = f"{max_per_day:,} calls a day at most" if max_per_day else "no limit a day"
+    say(f"{number} has {pace} and {day}.")
+
+
+@app.command("pause-caller-id", cls=Command)
+def pause_caller_id(
+    name: Name,
+    number: Number,
+    why: Annotated[str, typer.Option(help="The reason, for the log.")] = "by request",
+) -> None:
+    """Show a number in no further call; campaigns that have others go on with them."""
+    with context.open_session() as session:
+        account_id, now = account_named(session, name).id, database_now(session)
+        recall = operating.pause_caller_id(session, account_id, number, why, CLI, now)
+    context.send_recall(recall)
+    say(f"{number} is shown no more until it is resumed.")
+
+
+@app.command("resume-caller-id", cls=Command)
+def resume_caller_id(name: Name, number: Number) -> None:
+    """Let a number be shown again; its calls so far are not held against it."""
+    with context.open_session() as session:
+        account_id = account_named(session, name).id
+        operating.resume_caller_id(session, account_id, number, CLI, database_now(session))
+    say(f"{number} may be shown again.")
+
+
+@app.command("caller-ids", cls=Command)
+def list_caller_ids(name: Name, as_json: JsonOption = False) -> None:
+    """The numbers of an account, with their limits and whether they are shown."""
+    with context.open_session() as session:
+        account_id = account_named(session, name).id
+        found = next(one for one in reporting.list_accounts(session) if one.id == account_id)
+    if as_json:
+        show_json(found.numbers)
+        return
+    rows = [
+        (one.number, one.status, one.cps, one.max_per_day, one.status_reason)
+        for one in found.numbers
+    ]
+    show_table(("number", "status", "cps", "calls a day", "why"), rows, "")
+
+
+@app.command(cls=Command)
+def safety(
+    name: Name,
+    on: Annotated[bool | None, typer.Option("--on/--off", help="Whether it stops at all.")] = None,
+    failed: Annotated[float | None, typer.Option(help="Part of the calls that fail.")] = None,
+    short: Annotated[float | None, typer.Option(help="Part of the answered, short.")] = None,
+    invalid: Annotated[float | None, typer.Option(help="Part of numbers not existing.")] = None,
+    short_seconds: Annotated[float | None, typer.Option(help="What is short.")] = None,
+    window: Annotated[int | None, typer.Option(help="Latest calls that are judged.")] = None,
+    least: Annotated[int | None, typer.Option(help="Fewer calls than this say nothing.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show an account's safety stop, and change what is given. Parts are from 0 to 1."""
+    given = {
+        "on": on,
+        "failed": failed,
+        "short": short,
+        "invalid": invalid,
+        "short_seconds": short_seconds,
+        "window": window,
+        "least": least,
+    }
+    wanted = {key: value for key, value in given.items() if value is not None}
+    with context.open_session() as session:
+        account_id, now = account_named(session, name).id, database_now(session)
+        if wanted:
+            change = AccountChange(safety=wanted)
+            operating.change_account(session, account_id, change, vault(), CLI, now)
+        found = next(one for one in reporting.list_accounts(session) if one.id == account_id)
+    if as_json:
+        show_json(found.safety)
+    else:
+        show_table(("what", "value"), list(found.safety.items()), "")
 
 
 @app.command("remove-caller-id", cls=Command)

@@ -1,7 +1,7 @@
 """`outdial campaign ...`: create, list, start, pause, resume, stop, watch, export."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ from campaigns.cli.report import show_counts, show_report
 from campaigns.config import settings
 from campaigns.db import database_now, transaction
 from campaigns.drafting import CampaignDraft
+from campaigns.drafting.lengths import ramp_of_text
 from campaigns.errors import InvalidInput
 from campaigns.lifecycle import CampaignStatus, RecipientStatus
 from campaigns.reporting import Surroundings, read_one_snapshot
@@ -54,11 +55,19 @@ def create(
         str | None, typer.Option(help='No calls then: "US", "US-CA", "US-CA 2026-12-24".')
     ] = None,
     rule_set: Annotated[str | None, typer.Option(help="Calling rules.")] = None,
-    caller_id: Annotated[str | None, typer.Option(help="Number to show.")] = None,
+    caller_id: Annotated[
+        list[str] | None, typer.Option(help="Number to show; repeated: several to choose from.")
+    ] = None,
+    local_presence: Annotated[
+        bool, typer.Option("--local-presence", help="Show one of the callee's own area code.")
+    ] = False,
     starts_at: Annotated[str | None, typer.Option(help="ISO 8601 with offset.")] = None,
     ends_at: Annotated[str | None, typer.Option(help="ISO 8601 with offset.")] = None,
     max_cps: Annotated[float | None, typer.Option(help="Calls per second, at most.")] = None,
     weight: Annotated[float, typer.Option(help="Share beside other campaigns.")] = 1.0,
+    ramp: Annotated[
+        str | None, typer.Option(help='Growth after a start: "20% 10m", or "none".')
+    ] = None,
     ring_timeout: Annotated[int, typer.Option(help="Seconds a call rings.")] = 30,
     retry_policy: Annotated[
         str, typer.Option(help="normal, gentle, persistent or once; or JSON, or @FILE.")
@@ -89,11 +98,14 @@ def create(
         "windows": windows,
         "holidays": holidays,
         "rule_set": rule_set,
-        "caller_id": caller_id,
+        "caller_id": caller_id[0] if caller_id else None,
+        "more_caller_ids": caller_id[1:] if caller_id else None,
+        "local_presence": local_presence,
         "starts_at": starts_at,
         "ends_at": ends_at,
         "max_cps": max_cps,
         "weight": weight,
+        "ramp": ramp_of_text(ramp) if ramp else None,
         "ring_timeout": ring_timeout,
         "flow": json_option(flow, "--flow") if flow else None,
         "retry_policy": (
@@ -179,17 +191,29 @@ def pace(
     cps: Annotated[
         float | None, typer.Argument(help="Calls per second, at most; none: as the account.")
     ] = None,
+    weight: Annotated[
+        float | None, typer.Option(help="Share beside other campaigns, instead of the pace.")
+    ] = None,
+    ramp: Annotated[
+        str | None,
+        typer.Option(help='Growth after a start, instead of the pace: "20% 10m", or "none".'),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change how fast a campaign calls; it holds within a second, without a restart."""
     if cps is not None and not 0 < cps <= 1000:
         raise InvalidInput("The pace is a number above 0. Nothing was changed.")
+    if weight is not None and not 0 < weight <= 1000:
+        raise InvalidInput("The weight is a number above 0. Nothing was changed.")
+    wanted: dict[str, Any] = {} if cps is None and (weight or ramp) else {"max_cps": cps}
+    wanted |= {"weight": weight} if weight is not None else {}
+    wanted |= {"ramp": ramp_of_text(ramp)} if ramp else {}
     with context.open_session() as session:
-        change = PaceChange(max_cps=cps)
+        change = PaceChange(**wanted)
         changing.change_pace(session, campaign_id, change, CLI, database_now(session))
         view = reporting.campaign_view(session, campaign_id)
     told = f"{view.max_cps:g} calls per second" if view.max_cps else "its account's own pace"
-    _tell(view, f"calls at {told} from now on", as_json)
+    _tell(view, f"calls at {told} from now on, with weight {view.weight:g}", as_json)
 
 
 @app.command(cls=Command)

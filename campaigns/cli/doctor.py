@@ -17,7 +17,8 @@ from campaigns.db import database_now, engine_for, transaction
 from campaigns.errors import OutdialError
 from campaigns.links import public_url_of
 from campaigns.local import server_status
-from campaigns.models import Account
+from campaigns.models import Account, CallerId
+from campaigns.pacing import Slowdown, slowed_cps
 from campaigns.publicity import probe_public_url
 from campaigns.reporting import Surroundings
 from campaigns.store import dispatch
@@ -107,6 +108,9 @@ def _database(url: str, config: Settings) -> Iterator[Finding]:
                 yield Finding("kill switch", False, f"{what}{f': {why}' if why else ''}")
             for account in session.scalars(select(Account).order_by(Account.id)):
                 yield _account(account, database_now(session))
+            paused = select(CallerId).where(CallerId.status == "paused").order_by(CallerId.id)
+            for one in session.scalars(paused):
+                yield Finding(f"caller id {one.number}", False, one.status_reason or "paused")
     except SQLAlchemyError as error:
         yield Finding("database", False, f"does not answer ({type(error).__name__})")
     finally:
@@ -120,6 +124,10 @@ def _account(account: Account, now: datetime) -> Finding:
     if account.backoff_until is not None and account.backoff_until > now - BACKED_OFF:
         told = f"its provider at {account.base_url} was busy or did not answer a moment ago"
         return Finding(what, False, told)
+    slowed = Slowdown.of(account.slowed_part, account.slowed_at)
+    if slowed is not None and slowed.part_at(now) < 1:
+        rate = f"{slowed_cps(account.cps, slowed, now):.3g} of {account.cps:g} calls a second"
+        return Finding(what, None, f"{rate}, since its provider refused calls; it grows back")
     return Finding(what, True, f"{account.provider}, {account.cps:g} calls a second")
 
 

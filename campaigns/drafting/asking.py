@@ -37,6 +37,15 @@ class _Asked(Wording):
     caller_id: str | None = Field(
         None, description="Number to show, E.164. Unset: the account's first one."
     )
+    more_caller_ids: Annotated[list[str], Field(max_length=100)] = Field(
+        default_factory=list,
+        description="Further numbers to show: each call shows the one this person was shown "
+        "before, else the one that was used least recently.",
+        examples=[["+12125550101"]],
+    )
+    local_presence: bool = Field(
+        False, description="Show a number of the callee's own area code where there is one."
+    )
     offset: Length | None = Field(
         None,
         description="Reminders only: how long before the appointment the call is due. Seconds, "
@@ -97,6 +106,12 @@ class _Asked(Wording):
     )
     weight: PositiveNumber = Field(
         1.0, le=1000, description="Share of the account beside other running campaigns."
+    )
+    ramp: dict[str, float] | None = Field(
+        None,
+        description="After each start and resume it grows to its pace: `start`, the part it begins "
+        "with, and `seconds`. Unset: a fifth and ten minutes with real people, none on simulators.",
+        examples=[{"start": 0.2, "seconds": 600}],
     )
     ring_timeout: Annotated[int, Field(ge=1, le=600)] = Field(
         30, description="Seconds a call rings."
@@ -177,6 +192,8 @@ class CampaignDraft(_Asked):
             kind=self.kind,
             account=self.account,
             caller_id=self.caller_id,
+            more_caller_ids=self.more_caller_ids,
+            local_presence=self.local_presence,
             flow=flow or self.flow_for(self.kind),
             rule_set=self.rule_set,
             windows=self._windows(),
@@ -184,6 +201,7 @@ class CampaignDraft(_Asked):
             ends_at=self.ends_at,
             max_cps=self.max_cps,
             weight=self.weight,
+            ramp=self.ramp,
             ring_timeout=self.ring_timeout,
             retry_policy=self._retries(),
             caps=self.caps,

@@ -15,7 +15,7 @@ from campaigns.errors import NotAllowed
 from campaigns.lifecycle import CampaignStatus
 from campaigns.models import Account, CallerId, Campaign, Flow
 from campaigns.reminders import ReminderRule
-from campaigns.store import drafts
+from campaigns.store import caller_ids, drafts
 from campaigns.store.imports import allow_long_work
 from campaigns.store.recurrences import find_live_recurrence_of
 
@@ -51,6 +51,8 @@ def settings_of(session: Session, campaign: Campaign) -> dict[str, Any]:
         "kind": campaign.kind,
         "account": session.get_one(Account, campaign.account_id).name,
         "caller_id": session.get_one(CallerId, campaign.caller_id_id).number,
+        "more_caller_ids": caller_ids.numbers_of_campaign(session, campaign.id)[1:],
+        "local_presence": campaign.local_presence,
         **_texts_of(session, campaign),
         **{name: reminder.get(name) for name in RULE},
         "date_format": reminder.get("date_format"),
@@ -61,6 +63,7 @@ def settings_of(session: Session, campaign: Campaign) -> dict[str, Any]:
         "ends_at": campaign.ends_at,
         "max_cps": campaign.max_cps,
         "weight": campaign.weight,
+        "ramp": campaign.ramp,
         "ring_timeout": campaign.ring_timeout,
         "retry_policy": campaign.retry_policy,
         "caps": campaign.caps,
@@ -175,6 +178,7 @@ def _merged(
     if values["account"] != before["account"]:
         # Another account has other numbers, and may need other rules.
         values["caller_id"] = changes.get("caller_id")
+        values["more_caller_ids"] = changes.get("more_caller_ids", [])
         values["rule_set"] = changes.get("rule_set")
     return values
 

@@ -2,6 +2,9 @@
 
 import re
 
+from campaigns.errors import InvalidInput
+from campaigns.pacing import Ramp
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _NAMES = ((86400, "d", "day"), (3600, "h", "hour"), (60, "m", "minute"), (1, "s", "second"))
 _LENGTH = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhd] *)+")
@@ -21,6 +24,33 @@ def seconds_of(value: object) -> float:
     if not _LENGTH.fullmatch(text):
         raise ValueError('write a length of time as seconds, or like "24h", "90m" or "1d 12h"')
     return sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(text))
+
+
+def ramp_of_text(text: str) -> dict[str, float]:
+    """A campaign's ramp from "20% 10m": the part it begins with, and for how long it grows.
+
+    "none" begins at the full pace. Raises `InvalidInput` for anything else.
+    """
+    if text.strip().lower() == "none":
+        return {"start": 1.0, "seconds": 0.0}
+    part, _, length = text.strip().partition(" ")
+    try:
+        if not part.endswith("%"):
+            raise ValueError
+        return Ramp.parse(
+            {"start": float(part[:-1]) / 100, "seconds": seconds_of(length)}
+        ).serialise()
+    except ValueError as error:
+        raise InvalidInput(
+            f"{text[:40]!r} is no ramp: write it like “20% 10m”, or “none”. Nothing was changed."
+        ) from error
+
+
+def ramp_text(ramp: Ramp) -> str:
+    """A ramp as `ramp_of_text` reads it."""
+    if ramp.seconds <= 0 or ramp.start >= 1:
+        return "none"
+    return f"{100 * ramp.start:g}% {length_text(ramp.seconds)}"
 
 
 def length_text(seconds: float) -> str:

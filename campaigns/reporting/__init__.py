@@ -12,6 +12,8 @@ search     who has a number that ends so, or a name that begins so
 doubts     attempts whose outcome nobody knows
 health     whether anybody can be called at all, in words
 charts     funnel, calls a minute, the hours of the week
+accounts   accounts, what lowers their rates, the numbers they present
+pace       how fast a campaign may call at this moment, and why not faster
 campaigns  one campaign's counts, its status in a sentence, its full report
 why        why somebody is, or was, not called: every gate about any instant
 evidence   everything about one number, for a complaint
@@ -20,11 +22,8 @@ overview   everything on one page
 live       the same while somebody watches, one statement a look
 """
 
-from collections.abc import Sequence
-
-from sqlalchemy.orm import Session
-
 from campaigns.reporting import evidence
+from campaigns.reporting.accounts import list_accounts
 from campaigns.reporting.campaigns import (
     campaign_report,
     campaign_view,
@@ -44,16 +43,8 @@ from campaigns.reporting.live import Watch
 from campaigns.reporting.numbers import recipients_with_number
 from campaigns.reporting.overview import overview
 from campaigns.reporting.search import search_recipients
-from campaigns.reporting.values import AccountView
 from campaigns.reporting.why import why, why_of_recipient
-from campaigns.store import histories
 from campaigns.store.reports import read_one_snapshot
-
-
-def list_accounts(session: Session) -> Sequence[AccountView]:
-    """Every account, without its secrets."""
-    return [AccountView.model_validate(row) for row in histories.list_accounts(session)]
-
 
 __all__ = [
     "Surroundings",

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from campaigns import compliance
+from campaigns import compliance, pacing
 from campaigns.compliance import Place, Rulebook
 from campaigns.errors import NotFound
 from campaigns.flows.model import Meaning
@@ -16,6 +16,7 @@ from campaigns.reporting import words
 from campaigns.reporting.charts import funnel, last_minutes
 from campaigns.reporting.health import Surroundings
 from campaigns.reporting.held import why_held
+from campaigns.reporting.pace import cps_now, why_slower
 from campaigns.reporting.values import (
     Answers,
     AttemptCounts,
@@ -157,7 +158,9 @@ def tell_counts(row: CampaignRow, facts: Facts, around: Surroundings) -> Campaig
         retrying=retrying,
         live_calls=live,
         calls_last_minute=facts.last_minute.get(row.id, 0),
-        calls_per_minute_cap=60.0 * row.cap_cps,
+        calls_per_minute_cap=60.0 * cps_now(row, now),
+        slower=why_slower(row, now) if row.status == CampaignStatus.RUNNING else "",
+        share=row.share,
         calls=calls,
         answer_rate=sum(group.answered for group in groups) / calls if calls else None,
         window=next_window(zones, facts.shut[row.id], now),
@@ -201,7 +204,8 @@ def _view(row: CampaignRow) -> CampaignView:
     values = {name: getattr(row, name) for name in CampaignView.model_fields}
     policy = RetryPolicy.parse(row.retry_policy).serialise()
     hours = str(compliance.WeeklyWindows.parse(row.windows))
-    return CampaignView(**{**values, "windows": hours, "retry_policy": policy})
+    ramp = pacing.ramp_of(row.ramp, live=row.live).serialise()
+    return CampaignView(**{**values, "windows": hours, "retry_policy": policy, "ramp": ramp})
 
 
 def _recipients(statuses: dict[str, int]) -> RecipientCounts:

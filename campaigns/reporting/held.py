@@ -25,8 +25,25 @@ def why_held(
     first = judge_account(account, here, now)
     if not first.passed:
         return clause(first.evidence)
+    numbers = _no_number_left(row)
+    if numbers is not None:
+        return numbers
     blocked = installation_refusal(here)
     if blocked is not None:
         return f"nobody is called: {clause(blocked.evidence)}"
     later = judge_account(replace(account, backoff_until=backoff_until), here, now)
     return None if later.passed else clause(later.evidence)
+
+
+def _no_number_left(row: CampaignRow) -> str | None:
+    """Why none of its caller ids may be shown; None when one may."""
+    total = len(row.caller_ids)
+    if row.callers_paused + row.callers_used_up < total:
+        return None
+    one, last = total == 1, row.caller_ids[-1]
+    if row.callers_paused == total:
+        return f"the number {last} is paused" if one else f"all its {total} numbers are paused"
+    if row.callers_used_up == total:
+        made = "has made its calls for today"
+        return f"the number {last} {made}" if one else f"each of its {total} numbers {made}"
+    return f"its {total} numbers are paused or have made their calls for today"

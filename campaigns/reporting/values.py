@@ -12,27 +12,6 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-class AccountView(Value):
-    """An account without its secrets, which are never shown again."""
-
-    id: int = Field(examples=[1])
-    name: str = Field(examples=["clinic"])
-    provider: str = Field(examples=["signalwire"])
-    base_url: str = Field(examples=["https://example.signalwire.com"])
-    project_id: str
-    live: bool = Field(description="Places real calls. False: an account on the simulator.")
-    status: str = Field(description="active, paused or off", examples=["active"])
-    status_reason: str | None = Field(description="Why it is not active, in a sentence.")
-    cps: float = Field(description="Calls started per second, at most.", examples=[1.0])
-    max_concurrent: int = Field(description="Calls alive at once, at most.", examples=[20])
-    max_waiting: int = Field(description="Calls accepted but not yet ringing, at most.")
-    pacing_group: str | None = Field(description="The shared limit this account is under.")
-    time_scale: float = Field(description="Shortens the waits of simulator accounts.")
-    backoff_until: datetime | None = Field(description="Nothing is dialled before this instant.")
-    caller_ids: list[str] = Field(examples=[["+12125550100"]])
-    live_calls: int = Field(description="Calls that may have somebody on the phone now.")
-
-
 class CampaignView(Value):
     """A campaign: who calls, when, how hard it tries."""
 
@@ -44,6 +23,8 @@ class CampaignView(Value):
     account: str = Field(examples=["clinic"])
     live: bool
     caller_id: str = Field(examples=["+12125550100"])
+    caller_ids: list[str] = Field(description="Every number it may show, that one first.")
+    local_presence: bool = Field(description="Shows a number of the callee's own area if it can.")
     rule_set: str = Field(examples=["house"])
     windows: str = Field(
         description="When people may be called, in their own local time.",
@@ -53,6 +34,9 @@ class CampaignView(Value):
     ends_at: datetime | None
     max_cps: float | None = Field(description="Calls per second, at most; null: as the account.")
     weight: float = Field(description="Share of the account beside other running campaigns.")
+    ramp: dict[str, float] = Field(
+        description="How it grows to its pace after a start: from the part `start`, in `seconds`."
+    )
     ring_timeout: int = Field(description="Seconds a call rings.")
     retry_policy: dict[str, Any]
     reminder: dict[str, Any] | None = Field(
@@ -188,7 +172,11 @@ class CampaignCounts(Value):
     live_calls: dict[str, int] = Field(description="Calls alive now, by status.")
     calls_last_minute: int
     calls_per_minute_cap: float = Field(
-        0.0, description="Calls a minute, at most, under every limit that holds."
+        0.0, description="Calls a minute, at most, under every limit that holds now."
+    )
+    slower: str = Field("", description="Why that is less than usual at the moment, in words.")
+    share: float | None = Field(
+        None, description="Its share of the account beside the campaigns that run, 0 to 1."
     )
     calls: int = Field(0, description="Calls made so far.")
     answer_rate: float | None = Field(

@@ -41,7 +41,18 @@ class CampaignRow:
     purpose: str
     voice: str
     subject: str | None
-    cap_cps: float  # calls per second under every limit: account, group, caller id, campaign
+    account_cps: float
+    group_cps: float | None
+    callers_cps: float | None  # of all its caller ids that may be shown; None: no limit of theirs
+    slowed_part: float | None
+    slowed_at: datetime | None
+    ramp: dict[str, Any] | None
+    ramp_since: datetime | None
+    share: float | None  # of its account beside the campaigns that run; None: it does not run
+    caller_ids: list[str]
+    callers_paused: int
+    callers_used_up: int
+    local_presence: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +157,11 @@ class AccountRow:
     pacing_group: str | None
     time_scale: float
     backoff_until: datetime | None
-    caller_ids: list[str]
+    slowed_part: float | None
+    slowed_at: datetime | None
+    group_cps: float | None
+    safety: dict[str, Any] | None
+    numbers: list[dict[str, Any]]
     live_calls: int
 
 
@@ -158,12 +173,29 @@ CAMPAIGN_SQL = """
            c.default_country,
            f.definition AS flow, c.created_at, c.started_at, c.finished_at,
            c.purpose, c.voice, c.subject,
-           least(k.cps, g.cps, n.cps, c.max_cps) AS cap_cps
+           k.cps AS account_cps, g.cps AS group_cps, pool.cps AS callers_cps,
+           k.slowed_part, k.slowed_at, c.ramp, c.ramp_since,
+           CASE WHEN c.status = 'running' THEN c.weight / (
+                SELECT sum(o.weight) FROM campaigns o
+                WHERE o.account_id = c.account_id AND o.status = 'running') END AS share,
+           pool.numbers AS caller_ids, pool.paused AS callers_paused,
+           pool.used_up AS callers_used_up, c.local_presence
     FROM campaigns c
     JOIN accounts k ON k.id = c.account_id
     LEFT JOIN pacing_groups g ON g.name = k.pacing_group
     JOIN caller_ids n ON n.id = c.caller_id_id
     JOIN flows f ON f.id = c.flow_id
+    JOIN LATERAL (
+        SELECT array_agg(p.number ORDER BY p.id <> c.caller_id_id, p.id) AS numbers,
+               count(*) FILTER (WHERE p.status = 'paused') AS paused,
+               count(*) FILTER (WHERE p.status = 'active' AND p.max_per_day IS NOT NULL
+                                AND p.day_left <= 0) AS used_up,
+               CASE WHEN NOT bool_or(p.status = 'active' AND p.cps IS NULL)
+                    THEN sum(p.cps) FILTER (WHERE p.status = 'active') END AS cps
+        FROM caller_ids p
+        WHERE p.id = c.caller_id_id OR p.id IN (
+            SELECT caller_id_id FROM campaign_caller_ids WHERE campaign_id = c.id)
+    ) pool ON true
 """
 
 _LAST_ID = 2**63 - 1
@@ -315,8 +347,12 @@ def list_accounts(session: Session) -> list[AccountRow]:
         text("""
             SELECT k.id, k.name, k.provider, k.base_url, k.project_id, k.live, k.status,
                    k.status_reason, k.cps, k.max_concurrent, k.max_waiting, k.pacing_group,
-                   k.time_scale, k.backoff_until,
-                   ARRAY(SELECT number FROM caller_ids f WHERE f.account_id = k.id ORDER BY f.id),
+                   k.time_scale, k.backoff_until, k.slowed_part, k.slowed_at,
+                   (SELECT g.cps FROM pacing_groups g WHERE g.name = k.pacing_group), k.safety,
+                   (SELECT coalesce(json_agg(json_build_object('number', f.number,
+                            'status', f.status, 'status_reason', f.status_reason, 'cps', f.cps,
+                            'max_per_day', f.max_per_day) ORDER BY f.id), '[]')
+                        FROM caller_ids f WHERE f.account_id = k.id),
                    (SELECT count(*) FROM attempts a WHERE a.account_id = k.id
                         AND a.status IN ('dialing', 'ringing', 'in_progress'))
             FROM accounts k ORDER BY k.name

@@ -33,7 +33,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM_FIELD = "csrf"
 FORM_HEADER = "x-csrf-token"
 # Numbers that everybody who is called sees or hears.
-OWN_NUMBERS = frozenset({"caller_id", "caller_ids", "flow"})
+OWN_NUMBERS = frozenset({"caller_id", "caller_ids", "more_caller_ids", "numbers", "flow"})
 
 _bearer = HTTPBearer(auto_error=False, description="An API key: `outdial key create NAME`.")
 

@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from campaigns import reporting
 from campaigns.db import database_now, transaction
 from campaigns.lifecycle import AttemptStatus, Disposition, RecipientStatus
 from campaigns.reporting import read_one_snapshot
@@ -41,6 +42,7 @@ class _Collector:
                 _heartbeats(session, now),
                 _silence(session),
                 *_leader(session, now),
+                *_accounts(session, now),
             ]
         yield from metrics
 
@@ -134,3 +136,20 @@ def _leader(session: Session, now: datetime) -> Iterator[Metric]:
     yield gauge
     enabled = float(dispatch.dialing_enabled(session))
     yield GaugeMetricFamily("outdial_dialing_enabled", "The kill switch.", value=enabled)
+
+
+def _accounts(session: Session, now: datetime) -> Iterator[Metric]:
+    rate = GaugeMetricFamily(
+        "outdial_account_cps", "Calls per second that an account may start now.", labels=["account"]
+    )
+    full = GaugeMetricFamily(
+        "outdial_account_full_cps", "The same while nothing lowers it.", labels=["account"]
+    )
+    paused = GaugeMetricFamily(
+        "outdial_caller_ids_paused", "Caller ids that are not shown.", labels=["account"]
+    )
+    for one in reporting.list_accounts(session):
+        rate.add_metric([one.name], one.cps_at(now) if one.status == "active" else 0.0)
+        full.add_metric([one.name], one.cps)
+        paused.add_metric([one.name], sum(n.status == "paused" for n in one.numbers))
+    yield from (rate, full, paused)

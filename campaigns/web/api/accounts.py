@@ -9,9 +9,10 @@ from campaigns import operating, reporting
 from campaigns.access import Permission
 from campaigns.campaigning import account_named
 from campaigns.db import transaction
-from campaigns.operating import AccountChange
+from campaigns.operating import AccountChange, CallerIdLimits
+from campaigns.operating.caller_ids import MOST_PER_DAY
 from campaigns.provisioning import NewAccount
-from campaigns.reporting.values import AccountView
+from campaigns.reporting.accounts import AccountView
 from campaigns.web.api.preconditions import PRECONDITION, check_if_match, tagged
 from campaigns.web.api.shapes import CONFLICT, NOT_FOUND, BoundedRoute, Page
 from campaigns.web.auth import ViewerDep, needs
@@ -23,6 +24,7 @@ ADMINISTER = [needs(Permission.ADMINISTER)]
 Name = Annotated[str, Path(max_length=100, examples=["clinic"])]
 Rate = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
+Daily = Annotated[int, Field(ge=1, le=MOST_PER_DAY)]
 
 
 class AccountIn(BaseModel):
@@ -64,6 +66,12 @@ class AccountPatch(BaseModel):
     cps: Rate | None = None
     max_concurrent: Count | None = None
     max_waiting: Count | None = None
+    safety: dict[str, bool | int | float] | None = Field(
+        None,
+        description="What is to be another in the safety stop: `on`, `window`, `least` (calls), "
+        "`failed`, `short`, `invalid`, `congested` (parts, 0 to 1), `short_seconds`.",
+        examples=[{"failed": 0.3}],
+    )
 
 
 class CallerIdIn(BaseModel):
@@ -72,6 +80,17 @@ class CallerIdIn(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     number: str = Field(max_length=40, examples=["+12125550100"])
+    cps: Rate | None = Field(None, description="Calls per second, at most; null: as the account.")
+    max_per_day: Daily | None = Field(None, description="Calls in any 24 hours, at most.")
+
+
+class CallerIdPatch(BaseModel):
+    """How much a number may be used; null or left out: no limit of its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cps: Rate | None = Field(None, description="Calls per second, at most; null: as the account.")
+    max_per_day: Daily | None = Field(None, description="Calls in any 24 hours, at most.")
 
 
 class Checked(BaseModel):
@@ -173,7 +192,8 @@ def add_caller_id(
 ) -> AccountView:
     """Give the account one more number to present."""
     account_id = account_named(session, name).id
-    operating.add_caller_id(session, account_id, body.number, viewer.actor, now)
+    limits = CallerIdLimits(body.cps, body.max_per_day)
+    operating.add_caller_id(session, account_id, body.number, viewer.actor, now, limits)
     return _shown(session, name)
 
 
@@ -186,6 +206,48 @@ def remove_caller_id(
     """Take a number from the account; one that was ever used stays."""
     account_id = account_named(session, name).id
     operating.remove_caller_id(session, account_id, number, viewer.actor, now)
+    return _shown(session, name)
+
+
+@router.patch("/{name}/caller-ids/{number}", responses=NOT_FOUND, dependencies=ADMINISTER)
+def limit_caller_id(
+    name: Name,
+    number: str,
+    body: CallerIdPatch,
+    session: SessionDep,
+    now: NowDep,
+    viewer: ViewerDep,
+) -> AccountView:
+    """Set how much a number may be used, from the next second on."""
+    account_id = account_named(session, name).id
+    limits = CallerIdLimits(body.cps, body.max_per_day)
+    operating.limit_caller_id(session, account_id, number, limits, viewer.actor, now)
+    return _shown(session, name)
+
+
+@router.post("/{name}/caller-ids/{number}/pause", responses=NOT_FOUND, dependencies=ADMINISTER)
+def pause_caller_id(
+    name: Name,
+    number: str,
+    session: SessionDep,
+    now: NowDep,
+    later: AfterCommitDep,
+    viewer: ViewerDep,
+    body: Why | None = None,
+) -> AccountView:
+    """Show a number in no further call. Campaigns that have others go on with them."""
+    why, account_id = (body or Why()).why, account_named(session, name).id
+    later.recall(operating.pause_caller_id(session, account_id, number, why, viewer.actor, now))
+    return _shown(session, name)
+
+
+@router.post("/{name}/caller-ids/{number}/resume", responses=NOT_FOUND, dependencies=ADMINISTER)
+def resume_caller_id(
+    name: Name, number: str, session: SessionDep, now: NowDep, viewer: ViewerDep
+) -> AccountView:
+    """Let a number be shown again. Its calls so far are not held against it."""
+    account_id = account_named(session, name).id
+    operating.resume_caller_id(session, account_id, number, viewer.actor, now)
     return _shown(session, name)
 
 

@@ -19,6 +19,7 @@ optouts    who is never called
 consents   who has agreed to be called
 webhooks   who is told what happens
 accounts   with whom calls are placed, and how fast
+caller_ids the numbers of an account, and its safety stop
 users      who may sign in
 keys       what programs show instead of a password
 audit      who changed what
@@ -35,6 +36,7 @@ from campaigns.web.pages import (
     api_docs,
     appointments,
     audit,
+    caller_ids,
     campaign_changes,
     campaigns,
     consents,
@@ -73,6 +75,7 @@ for module in (
     consents,
     webhooks,
     accounts,
+    caller_ids,
     users,
     keys,
     audit,

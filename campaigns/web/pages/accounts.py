@@ -12,12 +12,12 @@ from starlette.responses import Response
 from campaigns import operating, reporting
 from campaigns.access import Permission
 from campaigns.config import Settings
-from campaigns.db import transaction
-from campaigns.errors import InvalidInput, NotAllowed, NotFound, OutdialError
+from campaigns.db import database_now, transaction
+from campaigns.errors import NotFound, OutdialError
 from campaigns.operating import AccountChange
 from campaigns.providers.base import CredentialCheck
 from campaigns.provisioning import NewAccount
-from campaigns.reporting.values import AccountView
+from campaigns.reporting.accounts import AccountView
 from campaigns.web.api.accounts import Count, Rate
 from campaigns.web.api.shapes import BoundedRoute, Id
 from campaigns.web.auth import ViewerDep, needs
@@ -132,7 +132,7 @@ def show_one(
     request: Request, account_id: Id, session: SnapshotDep, config: SettingsDep
 ) -> HTMLResponse:
     """One account: whether it dials, its limits, its caller ids."""
-    return _one(request, session, account_id, config)
+    return account_page(request, session, account_id, config)
 
 
 @router.get("/{account_id}/edit", dependencies=ADMINISTER)
@@ -191,45 +191,7 @@ def check(request: Request, account_id: Id, config: SettingsDep) -> HTMLResponse
     state = request.app.state
     checked = operating.check_account(state.engine, account_id, state.vault)
     with transaction(state.engine) as session:
-        return _one(request, session, account_id, config, checked=checked)
-
-
-@router.post("/{account_id}/caller-ids", dependencies=ADMINISTER)
-def add_caller_id(
-    request: Request,
-    account_id: Id,
-    session: SessionDep,
-    now: NowDep,
-    config: SettingsDep,
-    viewer: ViewerDep,
-    number: Text = "",
-) -> Response:
-    """Give it one more number to present."""
-    try:
-        with session.begin_nested():
-            operating.add_caller_id(session, account_id, number, viewer.actor, now)
-    except (InvalidInput, NotAllowed) as problem:
-        return _one(request, session, account_id, config, number=number, problem=problem)
-    return redirect(request, f"/accounts/{account_id}", said=f"{number.strip()} was added.")
-
-
-@router.post("/{account_id}/caller-ids/remove", dependencies=ADMINISTER)
-def remove_caller_id(
-    request: Request,
-    account_id: Id,
-    session: SessionDep,
-    now: NowDep,
-    config: SettingsDep,
-    viewer: ViewerDep,
-    number: Text = "",
-) -> Response:
-    """Take a number from it."""
-    try:
-        with session.begin_nested():
-            operating.remove_caller_id(session, account_id, number, viewer.actor, now)
-    except NotAllowed as problem:
-        return _one(request, session, account_id, config, problem=problem)
-    return redirect(request, f"/accounts/{account_id}", said=f"{number.strip()} was removed.")
+        return account_page(request, session, account_id, config, checked=checked)
 
 
 @router.post("/{account_id}/pause", dependencies=ADMINISTER)
@@ -288,7 +250,7 @@ def _view(session: Session, account_id: int) -> AccountView:
     raise NotFound(f"There is no account {account_id}.")
 
 
-def _one(
+def account_page(
     request: Request,
     session: Session,
     account_id: int,
@@ -298,6 +260,7 @@ def _one(
     number: str = "",
     problem: OutdialError | None = None,
 ) -> HTMLResponse:
+    """One account's page, with what was wrong with what was asked for."""
     return render(
         request,
         "accounts/one.html",
@@ -305,6 +268,7 @@ def _one(
         account=_view(session, account_id),
         live_allowed=config.live_dialling,
         checked=checked,
+        now=database_now(session),
         number=number,
         problem=str(problem) if problem is not None else "",
     )

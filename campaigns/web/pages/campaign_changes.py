@@ -1,18 +1,21 @@
 """What a campaign's buttons and forms do. Each is refused by the server to who may not press it."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Request
 from pydantic import ValidationError
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from campaigns import changing
+from campaigns import changing, reporting
 from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
 from campaigns.changing import HoursChange, PaceChange, RedialRequest
+from campaigns.drafting.lengths import ramp_of_text, ramp_text
 from campaigns.errors import InvalidInput, NotAllowed
+from campaigns.pacing import Ramp
 from campaigns.reporting import words
 from campaigns.web.auth import ViewerDep, needs
 from campaigns.web.dependencies import AfterCommitDep, NowDep, SessionDep
@@ -73,23 +76,34 @@ def change_pace(
     now: NowDep,
     viewer: ViewerDep,
     max_cps: Annotated[str, Form(max_length=40)] = "",
+    weight: Annotated[str, Form(max_length=40)] = "",
+    ramp: Annotated[str, Form(max_length=40)] = "",
 ) -> Response:
-    """Another pace, from the next second on."""
+    """Another pace, share or growth, from the next second on."""
+    form, field = {"max_cps": max_cps, "weight": weight, "ramp": ramp}, "max_cps"
     try:
-        change = PaceChange(max_cps=_number(max_cps))
-        changing.change_pace(session, campaign_id, change, viewer.actor, now)
+        wanted: dict[str, Any] = {"max_cps": _number(max_cps)}
+        field = "weight"
+        wanted |= {"weight": _number(weight)} if weight.strip() else {}
+        field = "ramp"
+        if ramp.strip() and ramp.strip() != _ramp_now(session, campaign_id):
+            wanted["ramp"] = ramp_of_text(ramp)
+        field = "max_cps"
+        changing.change_pace(session, campaign_id, PaceChange(**wanted), viewer.actor, now)
     except (InvalidInput, ValidationError) as problem:
+        if isinstance(problem, ValidationError):
+            field = str(problem.errors()[0]["loc"][0])
         told = str(problem) if isinstance(problem, InvalidInput) else "Write a number above 0."
         return settings_page(
-            request,
-            session,
-            campaign_id,
-            status=422,
-            errors={"max_cps": told},
-            form={"max_cps": max_cps},
+            request, session, campaign_id, status=422, errors={field: told}, form=form
         )
     said = "The pace was changed. It holds from the next second on."
     return redirect(request, f"/campaigns/{campaign_id}/settings", said=said)
+
+
+def _ramp_now(session: Session, campaign_id: int) -> str:
+    """As the form has it: a ramp that was not touched is not changed."""
+    return ramp_text(Ramp(**reporting.campaign_view(session, campaign_id).ramp))
 
 
 @router.post("/hours")

@@ -11,14 +11,16 @@ from campaigns import changing, reporting
 from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
 from campaigns.db import database_now, transaction
+from campaigns.drafting.lengths import length_in_words, ramp_text
 from campaigns.drafting.reminding import reminders_in_words
 from campaigns.drafting.retrying import policy_in_words
 from campaigns.flows.model import CallFlow
 from campaigns.models import Account, Campaign
+from campaigns.pacing import Ramp
 from campaigns.reporting.listing import campaign_list, campaigns_by_status
 from campaigns.reporting.values import CampaignReport, LogEntry
 from campaigns.retries import RetryPolicy
-from campaigns.store import changes
+from campaigns.store import changes, histories
 from campaigns.web.api.shapes import LARGEST_ID
 from campaigns.web.auth import ViewerDep, needs
 from campaigns.web.dependencies import SnapshotDep, SnapshotNowDep, SurroundingsDep
@@ -152,6 +154,7 @@ def settings_page(
     view = reporting.campaign_view(session, _known(campaign_id))
     campaign = campaign_by_id(session, campaign_id)
     account = session.get_one(Account, campaign.account_id)
+    row = histories.find_campaign(session, campaign_id)
     return campaign_page(
         request,
         session,
@@ -161,6 +164,9 @@ def settings_page(
         tab="settings",
         view=view,
         account=account,
+        share=row.share if row is not None else None,
+        ramp_text=ramp_text(Ramp(**view.ramp)),
+        ramp_length=length_in_words(view.ramp["seconds"]),
         texts=texts_of(view.flow),
         reminds=reminders_in_words(view.reminder) if view.reminder else "",
         retries=policy_in_words(RetryPolicy.parse(view.retry_policy)),

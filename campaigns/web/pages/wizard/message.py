@@ -197,6 +197,8 @@ def _values(session: Session, campaign: Campaign) -> dict[str, Any]:
         "language": kept.get("language") or "en-US",
         "replies": kept.get("replies") or {},
         "caller_id": kept["caller_id"],
+        "more_caller_ids": kept["more_caller_ids"],
+        "local_presence": kept["local_presence"],
         "whole_flow": kept.get("flow") is not None,
     }
 
@@ -216,6 +218,8 @@ def _typed(entries: Entries) -> dict[str, Any]:
         "language": entries.text("language") or "en-US",
         "replies": _replies(entries),
         "caller_id": entries.text("caller_id"),
+        "more_caller_ids": entries.every("more_caller_ids"),
+        "local_presence": entries.has("local_presence"),
         "whole_flow": entries.has("whole_flow"),
     }
 
@@ -225,6 +229,8 @@ def _edit(entries: Entries, kind: str) -> CampaignEdit:
     asked: dict[str, Any] = {}
     if entries.text("caller_id"):
         asked["caller_id"] = entries.text("caller_id")
+        asked["more_caller_ids"] = entries.every("more_caller_ids")
+        asked["local_presence"] = entries.has("local_presence")
     if entries.text("text") == "flow":
         return CampaignEdit.model_validate(asked)
     leave = entries.text("voicemail") == VoicemailPolicy.LEAVE_MESSAGE

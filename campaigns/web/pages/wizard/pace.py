@@ -11,11 +11,12 @@ from starlette.responses import Response
 
 from campaigns.access import Permission
 from campaigns.drafting import edit_draft
-from campaigns.drafting.lengths import length_text, roughly, seconds_of
+from campaigns.drafting.lengths import length_text, ramp_of_text, ramp_text, roughly, seconds_of
 from campaigns.drafting.retrying import ENDINGS, PRESETS, policy_in_words, preset_of
 from campaigns.drafting.review import expected_of, people_of, zone_groups
 from campaigns.errors import InvalidInput, NotAllowed
 from campaigns.models import Account, Campaign
+from campaigns.pacing import Ramp
 from campaigns.retries import RetryPolicy
 from campaigns.web.api.shapes import BoundedRoute
 from campaigns.web.auth import ViewerDep, needs
@@ -107,6 +108,8 @@ def _asked(entries: Entries, account: Account) -> dict[str, Any]:
         "household": "merge" if entries.text("household") == "merge" else "wait",
         "retry_policy": _policy(entries),
     }
+    if entries.has("ramp"):
+        asked["ramp"] = _ramp(entries)
     if ring is not None:
         asked["ring_timeout"] = int(ring)
     if weight is not None:
@@ -128,6 +131,18 @@ def _cps(entries: Entries, account: Account) -> float | None:
     if cps > account.cps * 1.0001:
         entries.refuse("pace", f"the account allows at most {per_minute(account.cps)}")
     return cps
+
+
+def _ramp(entries: Entries) -> dict[str, float] | None:
+    """How it grows after a start; None: as usual."""
+    text = entries.text("ramp")
+    if not text:
+        return None
+    try:
+        return ramp_of_text(text)
+    except InvalidInput:
+        entries.refuse("ramp", "write it like “20% 10m”, or “none”")
+        return None
 
 
 def _policy(entries: Entries) -> dict[str, Any]:
@@ -214,6 +229,7 @@ def _values(campaign: Campaign) -> dict[str, Any]:
         "unit": "second" if by_second else "minute",
         "ring_timeout": str(campaign.ring_timeout),
         "weight": f"{campaign.weight:g}",
+        "ramp": ramp_text(Ramp.parse(campaign.ramp)) if campaign.ramp is not None else "",
         "household": campaign.household,
         "preset": preset_of(policy) or "own",
         **_policy_values(policy),
@@ -241,8 +257,8 @@ def _policy_values(policy: RetryPolicy) -> dict[str, str]:
 
 def _typed(entries: Entries) -> dict[str, Any]:
     names = (
-        *("limit", "pace", "unit", "ring_timeout", "weight", "preset", "per_number", "machine"),
-        "household",
+        *("limit", "pace", "unit", "ramp", "ring_timeout", "weight", "preset", "per_number"),
+        *("machine", "household"),
         *(*_PLAIN, *_BOXES),
     )
     tables = [f"{kind}_{ending.value}" for kind in ("wait", "most") for ending, _ in ENDINGS]
@@ -298,6 +314,7 @@ def _page(
         errors=entries.errors,
         trouble=entries.trouble,
         account_pace=per_minute(account.cps),
+        live=account.live,
         endings=ENDINGS,
         presets=[
             (
