@@ -51,6 +51,11 @@ def listed(parts: Sequence[str]) -> str:
     return f"{', '.join(front)} and {last}" if front else last
 
 
+def some(count: int, noun: str) -> str:
+    """ "1 call", "12 calls"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def sentence(text: str) -> str:
     """A text as a sentence: capital first, full stop last."""
     plain = text.strip()

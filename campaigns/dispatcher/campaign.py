@@ -194,9 +194,10 @@ class CampaignDesk:
         reason = gates.reason_of(refusal)
         if refusal.fate is not None:
             self._park(one, refusal.fate, reason)
+        elif refusal.until is not None:
+            self._snooze(one, (refusal.until - self.now).total_seconds(), reason)
         else:
-            at = refusal.until or self.now + timedelta(seconds=gates.NOT_JUDGED_SECONDS)
-            self._snooze(one, (at - self.now).total_seconds(), reason)
+            self._snooze(one, gates.NOT_JUDGED_SECONDS, gates.NOT_JUDGED)
 
     def put_back(self, one: Ready) -> None:
         """No slot was left for somebody who was ready: due again at the next tick."""

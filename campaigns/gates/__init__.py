@@ -28,6 +28,7 @@ from campaigns.gates.facts import (
 from campaigns.gates.inputs import inputs_of
 from campaigns.gates.judging import (
     GATES,
+    NOT_JUDGED,
     NOT_JUDGED_SECONDS,
     PERSONAL,
     STANDING,
@@ -44,6 +45,7 @@ from campaigns.gates.verdict import Verdict, reason_of
 
 __all__ = [
     "GATES",
+    "NOT_JUDGED",
     "NOT_JUDGED_SECONDS",
     "NUMBER_BUSY_SECONDS",
     "PERSONAL",

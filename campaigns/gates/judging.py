@@ -6,7 +6,7 @@ often, then when. The tick acts on the first verdict that does not pass.
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from campaigns.errors import InvalidInput
 from campaigns.gates import person, place, spacing, standing
@@ -41,8 +41,9 @@ PERSONAL: tuple[tuple[str, Gate], ...] = (
 TOLD: tuple[tuple[str, Gate], ...] = (("pace", place.pace),)
 GATES = (*STANDING, *PERSONAL, *TOLD)
 
-# A gate that failed is asked again this much later: the next release may have mended it.
+# Who could not be judged is asked about again this much later: the cause may have been mended.
 NOT_JUDGED_SECONDS = 60.0
+NOT_JUDGED = "not_judged"
 # How often a plan may jump from one gate's opening to the next one's.
 _MOST_STEPS = 200
 
@@ -110,5 +111,4 @@ def _ask(name: str, gate: Gate, facts: Facts, now: datetime) -> Verdict:
         return refuses(
             name,
             "this gate failed, so nobody is called; the log of the process has the details",
-            until=now + timedelta(seconds=NOT_JUDGED_SECONDS),
         )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from campaigns.compliance import Cap, CapScope
 from campaigns.gates.facts import Call, Facts
 from campaigns.gates.verdict import Verdict, passes, refuses
-from campaigns.phrases import instant, length, listed
+from campaigns.phrases import instant, length, listed, some
 
 DAY_SECONDS = 86400.0
 # How long somebody waits whose number is on another call, seconds.
@@ -114,11 +114,10 @@ def opening_of(
 def _told(cap: Cap, facts: Facts, calls: Sequence[Call], opens: datetime) -> str:
     counted = [f"attempt {one.attempt_id} at {instant(one.at)}" for one in calls[: cap.n]]
     whom = _WHOM[cap.scope].format(number=facts.person.number)
-    return (
-        f"{cap.rule} allows {cap.n} calls within {length(cap.seconds)} {whom}{_scaled(facts)}, "
-        f"and these count: {listed(counted) if counted else 'none'}; "
-        f"it opens at {instant(opens)}"
-    )
+    told = f"{cap.rule} allows {some(cap.n, 'call')} within {length(cap.seconds)} {whom}"
+    which = "this counts" if len(counted) == 1 else "these count"
+    listing = listed(counted) if counted else "none"
+    return f"{told}{_scaled(facts)}, and {which}: {listing}; it opens at {instant(opens)}"
 
 
 def _rules(facts: Facts) -> str:

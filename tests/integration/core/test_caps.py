@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from campaigns import gates
+from campaigns.gates import spacing
 from campaigns.models import Account, Campaign
 from campaigns.store import attempts
 from tests.factories import (
@@ -240,6 +242,28 @@ def test_a_batch_costs_a_bounded_number_of_statements(
         asked.append(len(statements))
     assert asked[0] == asked[1]
     assert asked[1] < 40
+
+
+def test_who_cannot_be_judged_is_not_called_and_asked_about_a_minute_later(
+    bench: Bench, ticker: Ticker, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any error inside a gate means no call; nobody is lost by it, and the others are called."""
+    unlucky, other = bench.run(make_recipients, campaign, 2)
+    real = spacing.gap
+
+    def broken(facts: gates.Facts, now: datetime) -> gates.Verdict:
+        if facts.person.id == unlucky.id:
+            raise ZeroDivisionError("a mistake in a gate")
+        return real(facts, now)
+
+    changed = tuple((name, broken if name == "gap" else gate) for name, gate in gates.PERSONAL)
+    with monkeypatch.context() as patch:
+        patch.setattr(gates, "PERSONAL", changed)
+        assert ticker.tick().given == 1
+    assert bench.recipient(other.id).status == "in_flight"
+    again = ticker.now + timedelta(seconds=60)
+    assert state(bench, unlucky.id) == ("pending", "not_judged", again)
+    assert ticker.tick(after=60.0).given == 1
 
 
 def test_an_attempt_keeps_what_its_gates_were_told(

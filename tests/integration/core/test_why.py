@@ -124,7 +124,7 @@ def test_it_says_when_the_next_call_is_possible(
     bench.run(make_recipient, narrow, numbers=[number])
     told = next(each for each in ask(bench, number).campaigns if each.decides == "cap")
     assert told.next_eligible_at == ticker.now - HOUR + DAY
-    assert "the campaign's own cap allows 1 calls within 1 day" in told.sentence
+    assert "the campaign's own cap allows 1 call within 1 day" in told.sentence
     assert "Next possible in 23 hours" in told.sentence
     assert "in New York" in (told.next_eligible_local or "")
 

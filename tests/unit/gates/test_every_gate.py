@@ -84,7 +84,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, datetime | None, RecipientStatus 
     ),
     "daily_limit": (
         {"campaign": {"max_per_day": 1}, "calls": {"to_person": calls(ago(hours=20))}},
-        "the campaign's daily limit allows 1 calls within 1 day to one person",
+        "the campaign's daily limit allows 1 call within 1 day to one person",
         ago(hours=20) + DAY,
         None,
     ),
@@ -174,7 +174,8 @@ def test_a_gate_that_fails_calls_nobody_and_is_asked_again(
     refused = gates.first_refusal(allowed(), NOON, (("gap", broken),))
     assert refused is not None
     assert not refused.passed
-    assert refused.until == NOON + timedelta(seconds=gates.NOT_JUDGED_SECONDS)
+    assert (refused.until, refused.fate) == (None, None)
+    assert gates.next_eligible(allowed(), NOON) is not None
     assert "a mistake in a gate" in caplog.text
 
 
