@@ -15,7 +15,7 @@ from campaigns.lifecycle import CampaignStatus, check_campaign_transition
 from campaigns.models import Account, CallerId, Campaign, Flow
 from campaigns.retries import RetryPolicy
 from campaigns.stopping import halt_campaign
-from campaigns.store import audio, caller_ids, dispatch, gate
+from campaigns.store import audio, caller_ids, dispatch, gate, rules
 from campaigns.store import campaigns as campaign_rows
 
 
@@ -31,6 +31,9 @@ class NewCampaign:
     more_caller_ids: Sequence[str] = ()  # further numbers to show, beside that one
     local_presence: bool = False
     rule_set: str | None = None
+    purpose: str | None = None
+    voice: str = "recorded"
+    subject: str | None = None
     windows: object = "always"
     starts_at: datetime | None = None
     ends_at: datetime | None = None
@@ -110,11 +113,15 @@ def _columns(session: Session, new: NewCampaign) -> dict[str, Any]:
     account = account_named(session, new.account)
     rule_set = new.rule_set or (compliance.HOUSE if account.live else compliance.PRACTICE)
     compliance.check_account(rule_set, account.live)
+    usual = compliance.Purpose.REMINDER if new.kind == "reminder" else "informational"
     return {
         "name": new.name.strip(),
         "account_id": account.id,
         "caller_id_id": _caller_id(session, account, new.caller_id),
         "rule_set": rule_set,
+        "purpose": compliance.purpose_named(new.purpose or usual).value,
+        "voice": compliance.voice_named(new.voice).value,
+        "subject": _subject(new.subject),
         "windows": compliance.WeeklyWindows.parse(new.windows).serialise(),
         "starts_at": new.starts_at,
         "ends_at": new.ends_at,
@@ -130,6 +137,13 @@ def _columns(session: Session, new: NewCampaign) -> dict[str, Any]:
         "default_country": new.default_country.upper(),
         "draft": dict(new.draft) if new.draft is not None else None,
     }
+
+
+def _subject(value: str | None) -> str | None:
+    subject = (value or "").strip()
+    if len(subject) > 100:
+        raise InvalidInput("A subject has at most 100 characters.")
+    return subject or None
 
 
 def _household(value: str) -> str:
@@ -233,12 +247,30 @@ def resume_campaign(session: Session, campaign_id: int, now: datetime) -> Campai
 def _run(session: Session, campaign: Campaign, now: datetime, word: str) -> None:
     if campaign.ends_at is not None and campaign.ends_at <= now:
         raise NotAllowed("The campaign's end lies in the past. Give it a later end first.")
+    ring_long_enough(session, campaign, now)
     running = campaign_rows.running_vtimes(session, campaign.account_id)
     campaign.vtime = pacing.rejoin_vtime(campaign.vtime, running)
     campaign.ramp_since = campaign.judged_from = now
     campaign.paused_itself = False
     campaign.started_at = campaign.started_at or now
     _change(session, campaign, CampaignStatus.RUNNING, now, word)
+
+
+def ring_long_enough(session: Session, campaign: Campaign, now: datetime) -> None:
+    """Let calls ring for as long as the campaign's rules ask for at least, and say so."""
+    least = rules.current_rulebook(session).min_ring_seconds(
+        campaign.rule_set,
+        compliance.purpose_named(campaign.purpose),
+        compliance.voice_named(campaign.voice),
+    )
+    if campaign.ring_timeout >= least:
+        return
+    told = (
+        f"Calls ring for {least} seconds instead of {campaign.ring_timeout}: the calling rules "
+        f"“{campaign.rule_set}” ask for as much."
+    )
+    campaign.ring_timeout = least
+    dispatch.write_log(session, told, now, campaign_id=campaign.id)
 
 
 def pause_campaign(

@@ -20,10 +20,10 @@ from campaigns.store.imports import allow_long_work
 LONGEST_NAME = 200
 
 _SAME = (
-    *("kind", "account_id", "caller_id_id", "flow_id", "rule_set", "windows", "max_cps", "weight"),
+    *("kind", "account_id", "caller_id_id", "flow_id", "rule_set", "purpose", "max_cps", "weight"),
     *("ramp", "local_presence"),
-    *("ring_timeout", "retry_policy", "reminder", "default_country", "household"),
-    "caps",
+    *("voice", "subject", "windows", "ring_timeout", "retry_policy", "reminder"),
+    *("default_country", "household", "caps"),
 )
 
 

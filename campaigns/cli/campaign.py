@@ -54,7 +54,17 @@ def create(
     holidays: Annotated[
         str | None, typer.Option(help='No calls then: "US", "US-CA", "US-CA 2026-12-24".')
     ] = None,
-    rule_set: Annotated[str | None, typer.Option(help="Calling rules.")] = None,
+    rule_set: Annotated[
+        str | None, typer.Option(help="Calling rules: house, law, or practice on the simulator.")
+    ] = None,
+    purpose: Annotated[
+        str | None,
+        typer.Option(help="reminder, informational, marketing, debt, survey or emergency"),
+    ] = None,
+    voice_type: Annotated[str, typer.Option(help="Who speaks: recorded, ai or live.")] = "recorded",
+    subject: Annotated[
+        str | None, typer.Option(help="What it is about, for caps on one subject.")
+    ] = None,
     caller_id: Annotated[
         list[str] | None, typer.Option(help="Number to show; repeated: several to choose from.")
     ] = None,
@@ -98,6 +108,9 @@ def create(
         "windows": windows,
         "holidays": holidays,
         "rule_set": rule_set,
+        "purpose": purpose,
+        "voice_type": voice_type,
+        "subject": subject,
         "caller_id": caller_id[0] if caller_id else None,
         "more_caller_ids": caller_id[1:] if caller_id else None,
         "local_presence": local_presence,

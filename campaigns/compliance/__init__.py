@@ -11,6 +11,7 @@ hours            whether an instant is inside the windows, and when that next ch
 effective        what binds a campaign
 """
 
+from campaigns.compliance.addresses import is_country, is_state
 from campaigns.compliance.answers import Answer, Question, answer, needs_of, why_unknown
 from campaigns.compliance.effective import (
     Ruled,
@@ -98,6 +99,8 @@ __all__ = [
     "check_rule_set",
     "holiday_calendars",
     "hours_for",
+    "is_country",
+    "is_state",
     "narrowed",
     "needs_of",
     "next_allowed",

@@ -116,6 +116,16 @@ def part_named(country: str, text: str | None) -> str | None:
     return _parts(country).get(plain)
 
 
+def is_country(text: str) -> bool:
+    """Whether a text names a country."""
+    return country_named(text) is not None
+
+
+def is_state(text: str) -> bool:
+    """Whether a text names a state or province of a country whose parts are known."""
+    return any(part_named(country, text) is not None for country in _NAMES)
+
+
 def located(
     country: str | None, state: str | None, postal_code: str | None, of_number: str | None
 ) -> Located:

@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from campaigns.campaigning import NewCampaign
-from campaigns.compliance import WeeklyWindows
+from campaigns.compliance import Purpose, Voice, WeeklyWindows
 from campaigns.drafting.lengths import seconds_of
 from campaigns.drafting.retrying import preset_named
 from campaigns.drafting.wording import Wording
@@ -95,7 +95,25 @@ class _Asked(Wording):
         examples=["US-CA"],
     )
     rule_set: str | None = Field(
-        None, description='Calling rules. Unset: "house" on live accounts, else "practice".'
+        None,
+        description='Calling rules: "house" (the law and our own), "law", or "practice" for the '
+        'simulator. Unset: "house" on live accounts, else "practice".',
+    )
+    purpose: Purpose | None = Field(
+        None,
+        description="Why people are called: which rules bind depends on it. Unset: reminder for "
+        "reminders, else informational.",
+    )
+    voice_type: Voice = Field(
+        Voice.RECORDED,
+        description="Who speaks: a recording or a synthetic voice, an AI, or a living person. It "
+        "decides which consents the rules ask for.",
+    )
+    subject: Annotated[str, Field(max_length=100)] | None = Field(
+        None,
+        description="What the calls are about. Some rules cap calls on one subject, over all "
+        "campaigns that name it. Unset: this campaign and its copies.",
+        examples=["invoice 2026-17"],
     )
     starts_at: AwareDatetime | None = Field(
         None, description="ISO 8601 with offset. A start before it is a schedule."
@@ -196,6 +214,9 @@ class CampaignDraft(_Asked):
             local_presence=self.local_presence,
             flow=flow or self.flow_for(self.kind),
             rule_set=self.rule_set,
+            purpose=self.purpose,
+            voice=self.voice_type,
+            subject=self.subject,
             windows=self._windows(),
             starts_at=self.starts_at,
             ends_at=self.ends_at,

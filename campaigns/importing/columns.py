@@ -13,6 +13,9 @@ _EXAMPLES = 3
 _MEANINGS = (
     ("name", "name_column"),
     ("zone", "zone_column"),
+    ("postal_code", "postal_code_column"),
+    ("state", "state_column"),
+    ("country", "country_column"),
     ("appointment", "appointment_column"),
     ("time", "time_column"),
     ("appointment_id", "appointment_id_column"),
@@ -26,7 +29,10 @@ class ColumnGuess(BaseModel):
 
     header: str
     field: str = Field(description="Its name as a {placeholder} in texts.")
-    meaning: str = Field(description="phone, name, zone, appointment, time, appointment_id or text")
+    meaning: str = Field(
+        description="phone, name, zone, postal_code, state, country, appointment, time, "
+        "appointment_id or text"
+    )
     place: int | None = Field(description="Of a telephone column: when it is called, from 1.")
     reason: str = Field(examples=["Called “Phone”; 98 of 100 values look like numbers."])
     examples: list[str]
@@ -89,6 +95,6 @@ def _reason(header: str, meaning: str, samples: Samples, *, named: bool) -> str:
     if meaning == "time":
         good, of = samples.share(header, dates.is_time)
         return f"{by_name}; {good:,} of {of:,} values are times of day, and the dates have none."
-    if meaning in ("name", "zone"):
+    if meaning in ("name", "zone", "postal_code", "state", "country"):
         return f"{by_name}."
     return "Its values can be used in texts."

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from campaigns.compliance import zone_named
+from campaigns.compliance import is_country, is_state, zone_named
 from campaigns.errors import InvalidInput, NotAPhoneNumber, NotARecipientList
 from campaigns.importing import dates
 from campaigns.importing import headers as names
@@ -70,6 +70,27 @@ class GuessByName:
         filled = weak is not None and self._samples.of(weak)
         return weak if weak and filled and self._samples.back(weak, _is_zone, 1.0) else None
 
+    def postal_code(self, free: Sequence[str]) -> str | None:
+        """The column with postal codes."""
+        return self._named(free, names.POSTAL_CODE_NAMES, _has_digits)
+
+    def state(self, free: Sequence[str]) -> str | None:
+        """The column with states or provinces."""
+        return self._named(free, names.STATE_NAMES, is_state)
+
+    def country(self, free: Sequence[str]) -> str | None:
+        """The column with countries; one with calling codes is none."""
+        return self._named(free, names.COUNTRY_NAMES, is_country)
+
+    def _named(
+        self, free: Sequence[str], wanted: Sequence[str], test: Callable[[str], bool]
+    ) -> str | None:
+        """The column of such a name, if nearly all of its values are of that kind."""
+        found = _first_called(free, wanted)
+        if found is None or not self._samples.of(found):
+            return None
+        return found if self._samples.back(found, test, _WEAK_BACKED_SHARE) else None
+
     def _ranked(
         self, headers: Iterable[str], rank: Callable[[str], int | None], share: float
     ) -> tuple[str, ...]:
@@ -130,6 +151,18 @@ class GuessByValue:
     def zone(self, free: Sequence[str]) -> str | None:
         """The first column of time zones."""
         return self._first(free, _is_zone)
+
+    def postal_code(self, _free: Sequence[str]) -> str | None:
+        """Nobody can tell a postal code from any other number."""
+        return None
+
+    def state(self, _free: Sequence[str]) -> str | None:
+        """Two letters may mean anything."""
+        return None
+
+    def country(self, _free: Sequence[str]) -> str | None:
+        """Two letters may mean anything."""
+        return None
 
     def _first(self, headers: Sequence[str], test: Callable[[str], bool]) -> str | None:
         return next(

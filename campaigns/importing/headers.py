@@ -47,6 +47,19 @@ ZONE_NAMES = frozenset(
 )
 WEAK_ZONE_NAMES = frozenset({"zone", "zona", "tz name"})
 
+POSTAL_CODE_NAMES = (
+    *("zip", "zip code", "zipcode", "postal code", "postalcode", "postcode", "post code", "plz"),
+    *("postleitzahl", "code postal", "codigo postal", "cap", "zip postal code"),
+)
+STATE_NAMES = (
+    *("state", "province", "state province", "province state", "us state", "home state"),
+    *("state code", "address state", "billing state", "mailing state", "shipping state"),
+)
+COUNTRY_NAMES = (
+    *("country", "country name", "land", "pays", "pais", "paese", "address country"),
+    *("billing country", "mailing country"),
+)
+
 # Best first.
 APPOINTMENT_NAMES = (
     *("appointment", "appointment at", "appointment time", "appointment date", "appointment start"),

@@ -25,6 +25,13 @@ class ImportOptions(BaseModel):
     )
     name_column: str | None = Field(None, description="Column with the recipient's name.")
     zone_column: str | None = Field(None, description="Column with IANA time zone names.")
+    postal_code_column: str | None = Field(
+        None, description="Column with postal codes: the time zone follows from them."
+    )
+    state_column: str | None = Field(
+        None, description="Column with states or provinces: their calling rules bind too."
+    )
+    country_column: str | None = Field(None, description="Column with countries.")
     appointment_column: str | None = Field(
         None, description="Column with the date and time a reminder is about."
     )
@@ -100,6 +107,9 @@ class Mapping:
     default_country: str
     date_system: int = 1900  # in which serial numbers of dates are counted
     delimiter: str | None = None  # between the cells of a text file
+    postal_code_column: str | None = None
+    state_column: str | None = None
+    country_column: str | None = None
 
     def position(self, header: str | None) -> int | None:
         """Where a column stands in a row."""
@@ -163,6 +173,9 @@ def map_columns(
         default_country=country,
         date_system=date_system,
         delimiter=delimiter,
+        postal_code_column=asked.column("postal_code_column") or guess.postal_code(free),
+        state_column=asked.column("state_column") or guess.state(free),
+        country_column=asked.column("country_column") or guess.country(free),
     )
 
 

@@ -19,6 +19,7 @@ from pydantic import (
 )
 from sqlalchemy.orm import Session
 
+from campaigns.compliance import PostalAddress
 from campaigns.errors import InvalidInput, NotAllowed, NotAPhoneNumber
 from campaigns.flows.model import CallFlow
 from campaigns.importing.handing_in import FINAL, open_campaign
@@ -93,6 +94,16 @@ class PushedRecipient(BaseModel):
     )
     zone: Annotated[Text, StringConstraints(max_length=100)] | None = Field(
         None, description="IANA time zone. Unset: every zone the first number may be in."
+    )
+
+    postal_code: Annotated[Text, StringConstraints(max_length=100)] | None = Field(
+        None, description="Without a zone, the time zone follows from it (US, Canada)."
+    )
+    state: Annotated[Text, StringConstraints(max_length=100)] | None = Field(
+        None, description="State or province; its calling rules bind beside the area code's."
+    )
+    country: Annotated[Text, StringConstraints(max_length=100)] | None = Field(
+        None, description="Of the address; unset: the number's. A different one needs a review."
     )
 
     @field_validator("fields")
@@ -187,7 +198,7 @@ def _columns_of_texts(session: Session, campaign_id: int) -> set[str]:
 def _judged(row: PushedRecipient, rules: PersonRules, needed: set[str]) -> Accepted | Rejected:
     try:
         numbers, repairs = rules.numbers(row.numbers)
-        where = rules.whereabouts((row.zone or "").strip(), numbers[0])
+        where = rules.whereabouts((row.zone or "").strip(), numbers[0], _address(row))
         if rules.reminder and row.appointment_at is None:
             raise Refusal("no_appointment", "A reminder needs the time of the appointment.")
         given = row.appointment_at if rules.reminder else None
@@ -199,6 +210,11 @@ def _judged(row: PushedRecipient, rules: PersonRules, needed: set[str]) -> Accep
         return rules.accept(numbers, fields, where, appointment, repairs)
     except Refusal as refusal:
         return refusal.rejected
+
+
+def _address(row: PushedRecipient) -> PostalAddress | None:
+    given = PostalAddress(row.country, row.state, row.postal_code)
+    return given if given.as_json() else None
 
 
 def _check_fields(fields: dict[str, str], needed: set[str], *, reminder: bool) -> None:

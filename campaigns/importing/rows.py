@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from campaigns.compliance import zone_named
+from campaigns.compliance import PostalAddress, zone_named
 from campaigns.errors import InvalidInput
 from campaigns.importing.dates import appointment_text, is_serial
 from campaigns.importing.headers import REJECT_COLUMNS
@@ -38,6 +38,11 @@ class RowReader:
         )
         self._phones = [mapping.headers.index(header) for header in mapping.phone_columns]
         self._zone = mapping.position(mapping.zone_column)
+        self._address = {
+            part: mapping.position(getattr(mapping, f"{part}_column"))
+            for part in ("country", "state", "postal_code")
+            if getattr(mapping, f"{part}_column") is not None
+        }
         self._appointment = mapping.position(mapping.appointment_column)
         self._format = mapping.date_format or ""
         self._time = mapping.position(mapping.time_column)
@@ -57,7 +62,7 @@ class RowReader:
     def _accepted(self, cells: Sequence[str]) -> Accepted:
         numbers, repairs = self._rules.numbers(cells[position] for position in self._phones)
         given = cells[self._zone].strip() if self._zone is not None else ""
-        where = self._rules.whereabouts(given, numbers[0])
+        where = self._rules.whereabouts(given, numbers[0], self._address_of(cells))
         appointment = None
         if self._rules.reminder:
             text = self._appointment_text(cells)
@@ -68,6 +73,14 @@ class RowReader:
         key = cells[self._key].strip()[:200] if self._key is not None else ""
         fields = self._fields(cells)
         return self._rules.accept(numbers, fields, where, appointment, repairs, key or None)
+
+    def _address_of(self, cells: Sequence[str]) -> PostalAddress | None:
+        parts = {
+            part: cells[position].strip()[:100] or None
+            for part, position in self._address.items()
+            if position is not None
+        }
+        return PostalAddress(**parts) if any(parts.values()) else None
 
     def _appointment_of(self, text: str, zones: tuple[str, ...]) -> datetime:
         """The instant of the appointment, refused unless one hour can be told for it.

@@ -201,11 +201,12 @@ def _row(session: Session, campaign_id: int) -> CampaignRow:
 
 
 def _view(row: CampaignRow) -> CampaignView:
-    values = {name: getattr(row, name) for name in CampaignView.model_fields}
+    values = {n: getattr(row, n) for n in CampaignView.model_fields if n != "voice_type"}
     policy = RetryPolicy.parse(row.retry_policy).serialise()
     hours = str(compliance.WeeklyWindows.parse(row.windows))
     ramp = pacing.ramp_of(row.ramp, live=row.live).serialise()
-    return CampaignView(**{**values, "windows": hours, "retry_policy": policy, "ramp": ramp})
+    values |= {"windows": hours, "retry_policy": policy, "ramp": ramp, "voice_type": row.voice}
+    return CampaignView(**values)
 
 
 def _recipients(statuses: dict[str, int]) -> RecipientCounts:

@@ -26,6 +26,9 @@ class CampaignView(Value):
     caller_ids: list[str] = Field(description="Every number it may show, that one first.")
     local_presence: bool = Field(description="Shows a number of the callee's own area if it can.")
     rule_set: str = Field(examples=["house"])
+    purpose: str = Field(description="Why people are called.", examples=["reminder"])
+    voice_type: str = Field(description="recorded, ai or live", examples=["recorded"])
+    subject: str | None = Field(description="What it is about; null: the campaign itself.")
     windows: str = Field(
         description="When people may be called, in their own local time.",
         examples=["mon-fri 09:00-17:30"],

@@ -371,7 +371,7 @@ def copy_campaign(session: Session, campaign_id: int, changes: Mapping[str, Any]
     columns: Sequence[str] = (
         *("kind", "account_id", "caller_id_id", "flow_id", "rule_set", "windows", "max_cps"),
         *("weight", "ring_timeout", "retry_policy", "reminder", "default_country", "draft"),
-        *("household", "ramp", "local_presence"),
+        *("household", "ramp", "local_presence", "purpose", "voice", "subject"),
     )
     names = ", ".join(columns)
     copy = int(

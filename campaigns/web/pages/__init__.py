@@ -17,6 +17,7 @@ imports    lists that were imported
 wizard     a new campaign, set up step by step
 optouts    who is never called
 consents   who has agreed to be called
+rules      the calling rules, and whether a number may be called by them
 webhooks   who is told what happens
 accounts   with whom calls are placed, and how fast
 caller_ids the numbers of an account, and its safety stop
@@ -48,6 +49,7 @@ from campaigns.web.pages import (
     overview,
     person,
     recipients,
+    rules,
     sign_in,
     users,
     webhooks,
@@ -73,6 +75,7 @@ for module in (
     imports,
     optouts,
     consents,
+    rules,
     webhooks,
     accounts,
     caller_ids,

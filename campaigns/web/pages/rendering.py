@@ -55,6 +55,7 @@ MENU: Sequence[tuple[str, Sequence[NavLink]]] = (
         (
             NavLink("/opt-outs", "phone-off", "Opt-outs"),
             NavLink("/consents", "clipboard-list", "Consents"),
+            NavLink("/rules", "clock", "Calling rules"),
             NavLink("/imports", "file-spreadsheet", "Imports"),
         ),
     ),

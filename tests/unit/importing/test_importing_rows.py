@@ -234,3 +234,20 @@ def test_a_recipient_has_at_most_ten_numbers():
 def test_a_repair_shows_what_nobody_could_see():
     recipient = read("phone", "202\u200b555\u00a00143")
     assert recipient.repairs[0].before == "202<U+200B>555 0143"
+
+
+def test_addresses_in_a_list_decide_zones_and_states():
+    by_code = read("phone|zip", f"{NEW_YORK}|79901", postal_code_column="zip")
+    assert by_code.place.zones == ("America/Denver",)
+    assert by_code.place.subdivisions == ("DC", "TX")
+    assert by_code.address.as_json() == {"postal_code": "79901"}
+    by_state = read(
+        "phone|State|Country",
+        f"{NEW_YORK}|Florida|USA",
+        state_column="State",
+        country_column="Country",
+    )
+    assert by_state.place.subdivisions == ("DC", "FL")
+    abroad = read("phone|country", f"{NEW_YORK}|Canada", country_column="country")
+    assert (abroad.status, abroad.reason) == (RecipientStatus.REVIEW, "time zone unknown")
+    assert read("phone|zip", f"{NEW_YORK}|", postal_code_column="zip").address is None

@@ -21,6 +21,9 @@ _SINGLE = {
     "time": ("time_column", "Appointment, time of day"),
     "appointment_id": ("appointment_id_column", "Appointment, its number or name"),
     "zone": ("zone_column", "Time zone"),
+    "postal_code": ("postal_code_column", "Postal code"),
+    "state": ("state_column", "State or province"),
+    "country": ("country_column", "Country"),
 }
 # Places with telephone numbers of their own that no calendar of holidays names.
 _UNNAMED = {"AC": "Ascension Island", "TA": "Tristan Da Cunha"}

@@ -65,6 +65,19 @@ KEY_WORDS = {
 }
 _FIELDS = ("organisation", "contact", "message", "audio", "voicemail_text", "voice")
 AUDIO_SHOWN = 100
+PURPOSES = [
+    ("reminder", "To remind of an appointment"),
+    ("informational", "To inform, with nothing to sell"),
+    ("marketing", "To sell or to advertise"),
+    ("debt", "About a debt"),
+    ("survey", "To ask for opinions"),
+    ("emergency", "Danger to health or safety"),
+]
+VOICES = [
+    ("recorded", "A recording, or a text read out by a machine"),
+    ("ai", "An AI that talks with them"),
+    ("live", "A living person"),
+]
 # What the field is called that holds the reply to a key.
 REPLY = "reply."
 BUILTIN_KEYS = ("1", "2", "3", "9")
@@ -177,6 +190,8 @@ def _page(
         columns=columns_of(session, campaign.id, campaign.kind),
         languages=_languages(values["language"]),
         caller_ids=[(one, one) for one in caller_ids],
+        purposes=PURPOSES,
+        voice_types=VOICES,
         builtin=_builtin_message(values["organisation"]),
         builtin_replies=_builtin_replies(campaign.kind),
         listening=_listen(session, campaign, entries),
@@ -197,6 +212,8 @@ def _values(session: Session, campaign: Campaign) -> dict[str, Any]:
         "language": kept.get("language") or "en-US",
         "replies": kept.get("replies") or {},
         "caller_id": kept["caller_id"],
+        "purpose": kept["purpose"],
+        "voice_type": kept["voice_type"],
         "more_caller_ids": kept["more_caller_ids"],
         "local_presence": kept["local_presence"],
         "whole_flow": kept.get("flow") is not None,
@@ -218,6 +235,8 @@ def _typed(entries: Entries) -> dict[str, Any]:
         "language": entries.text("language") or "en-US",
         "replies": _replies(entries),
         "caller_id": entries.text("caller_id"),
+        "purpose": entries.text("purpose"),
+        "voice_type": entries.text("voice_type"),
         "more_caller_ids": entries.every("more_caller_ids"),
         "local_presence": entries.has("local_presence"),
         "whole_flow": entries.has("whole_flow"),
@@ -231,8 +250,11 @@ def _edit(entries: Entries, kind: str) -> CampaignEdit:
         asked["caller_id"] = entries.text("caller_id")
         asked["more_caller_ids"] = entries.every("more_caller_ids")
         asked["local_presence"] = entries.has("local_presence")
+    for name in ("purpose", "voice_type"):
+        if entries.text(name):
+            asked[name] = entries.text(name)
     if entries.text("text") == "flow":
-        return CampaignEdit.model_validate(asked)
+        return _validated(asked)
     leave = entries.text("voicemail") == VoicemailPolicy.LEAVE_MESSAGE
     own = entries.text("text") == "own" or (
         kind == "announcement" and entries.text("text") != "audio"
@@ -248,6 +270,10 @@ def _edit(entries: Entries, kind: str) -> CampaignEdit:
         "language": entries.text("language") or "en-US",
         "voice": entries.text("voice") or None,
     }
+    return _validated(asked)
+
+
+def _validated(asked: dict[str, Any]) -> CampaignEdit:
     try:
         return CampaignEdit.model_validate(asked)
     except ValidationError as error:

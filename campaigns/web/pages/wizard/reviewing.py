@@ -28,7 +28,7 @@ from campaigns.web.dependencies import NowDep, SessionDep, SurroundingsDep
 from campaigns.web.pages.rendering import redirect
 from campaigns.web.pages.wizard.forms import EntriesDep
 from campaigns.web.pages.wizard.frame import DraftDep, is_draft, show_step, to_its_page
-from campaigns.web.pages.wizard.message import KEY_WORDS, flow_as_kept
+from campaigns.web.pages.wizard.message import KEY_WORDS, PURPOSES, flow_as_kept
 from campaigns.web.pages.wizard.pace import per_minute
 
 router = APIRouter(
@@ -187,6 +187,7 @@ def _message(session: Session, campaign: Campaign, found: Review) -> Part:
         lines.append(Line("Keys", words.listed(keys)))
     lines.append(Line("A machine hears", machine or "Nothing; we hang up"))
     lines.append(Line("Number shown", found.caller_id))
+    lines.append(Line("Purpose", dict(PURPOSES)[campaign.purpose]))
     return Part("What they hear", "message", lines)
 
 
