@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns import (
     campaigning,
+    foreseeing,
     guarding,
     hints,
     idempotency,
@@ -239,6 +240,8 @@ class SchedulerProcess:
         """What nobody waits for."""
         with transaction(self._engine) as session:
             recurrences.forget_past_appointments(session, database_now(session))
+        with transaction(self._engine) as session:
+            foreseeing.foresee(session, database_now(session))
         sweeping.forget_dead_processes(self._engine)
         forget_old_deliveries(self._engine, timedelta(days=self._config.webhook_keep_days))
         tallying.forget_old_minutes(self._engine)

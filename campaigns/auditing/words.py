@@ -19,6 +19,7 @@ PHRASES = {
     "audio.delete": "deleted {thing}",
     "campaign.archive": "put {thing} into the archive",
     "campaign.change_hours": "changed when {thing} may call",
+    "campaign.change_trying": "changed how hard {thing} tries",
     "campaign.change_pace": "changed the pace of {thing}",
     "campaign.clone": "made a copy of {thing}",
     "campaign.create": "created {thing}",

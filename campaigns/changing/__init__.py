@@ -3,6 +3,7 @@
 running   started, paused, resumed, stopped, put into the archive; the kill switch
 pausing   what a pause did, measured from the rows
 limits    pace, calling hours and end of a campaign that runs or is to run
+trying    retries, shared numbers and reminders of such a campaign
 copying   a copy as a new draft; a new draft with those who were not reached
 people    one person added, changed, removed, called again
 appointments  one person's appointment moved or cancelled
@@ -40,6 +41,7 @@ from campaigns.changing.running import (
     switch_on,
     unarchive,
 )
+from campaigns.changing.trying import TryingChange, change_trying
 
 __all__ = [
     "CHANGEABLE",
@@ -51,12 +53,14 @@ __all__ = [
     "PersonChange",
     "RedialRequest",
     "Redialled",
+    "TryingChange",
     "add_person",
     "archive",
     "cancel_appointment",
     "change_hours",
     "change_pace",
     "change_person",
+    "change_trying",
     "clone_campaign",
     "hold_person",
     "last_pause",

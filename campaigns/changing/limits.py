@@ -74,7 +74,7 @@ def change_pace(
     Raises `NotFound`, `NotAllowed` for a draft or a campaign that is over, and `InvalidInput` for
     more than its account allows or for nothing to change.
     """
-    campaign = _locked(session, campaign_id)
+    campaign = changeable_campaign(session, campaign_id)
     wanted = _wanted_pace(session, campaign, change)
     before = {name: getattr(campaign, name) for name in wanted}
     if before == wanted:
@@ -132,7 +132,7 @@ def change_hours(
     Raises `NotFound`, `NotAllowed` and `InvalidInput`; then nothing was changed.
     """
     gate.close_gate(session)
-    campaign = _locked(session, campaign_id)
+    campaign = changeable_campaign(session, campaign_id)
     before = _hours_of(campaign)
     given = change.model_fields_set
     windows, end = campaign.windows, campaign.ends_at
@@ -174,7 +174,8 @@ def _place_of(call: ClaimedCall) -> Place:
     return compliance.place_of(call.number, zone=call.zone, address=address)
 
 
-def _locked(session: Session, campaign_id: int) -> Campaign:
+def changeable_campaign(session: Session, campaign_id: int) -> Campaign:
+    """A campaign that runs or is to run, locked; raises `NotFound` and `NotAllowed`."""
     campaign = campaign_by_id(session, campaign_id, lock=True)
     if campaign.status == CampaignStatus.DRAFT:
         raise NotAllowed("The campaign is a draft. Nothing was changed. Edit the draft instead.")

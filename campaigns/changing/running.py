@@ -65,6 +65,8 @@ def archive(session: Session, campaign_id: int, actor: Actor, now: datetime) -> 
         campaign.archived_at = now
         session.flush()
         auditing.record(session, actor, "campaign.archive", f"campaign:{campaign_id}", now)
+        told = f"{actor.name} put the campaign into the archive."
+        dispatch.write_log(session, told, now, campaign_id=campaign_id)
     return campaign
 
 
@@ -75,6 +77,8 @@ def unarchive(session: Session, campaign_id: int, actor: Actor, now: datetime) -
         campaign.archived_at = None
         session.flush()
         auditing.record(session, actor, "campaign.unarchive", f"campaign:{campaign_id}", now)
+        told = f"{actor.name} took the campaign out of the archive."
+        dispatch.write_log(session, told, now, campaign_id=campaign_id)
     return campaign
 
 

@@ -1,6 +1,6 @@
 """A campaign as a person asks for it, over the API, the command line or the pages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Literal, Self
 
@@ -260,8 +260,18 @@ class CampaignDraft(_Asked):
         if self.deadline is not None and self.deadlines is not None:
             raise InvalidInput("Give one `deadline` for all, or `deadlines`, not both.")
         offsets = self.offsets or [86400.0 if self.offset is None else self.offset]
-        ends = self.deadlines if self.deadlines is not None else self.deadline or 0.0
-        return ReminderRule.of(offsets, ends, again_when_confirmed=bool(self.again_when_confirmed))
+        ends = self.deadlines if self.deadlines is not None else [self.deadline or 0.0]
+        return rule_asked(offsets, ends, again=bool(self.again_when_confirmed))
+
+
+def rule_asked(
+    offsets: Sequence[float], ends: Sequence[float] | None, *, again: bool
+) -> ReminderRule:
+    """A rule from lengths: one deadline is for all reminders, several are one for each."""
+    known = list(ends or [0.0])
+    return ReminderRule.of(
+        offsets, known[0] if len(known) == 1 else known, again_when_confirmed=again
+    )
 
 
 def without_old_rule(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from campaigns.drafting.lengths import length_in_words
+from campaigns.drafting.lengths import length_in_words, length_text
 from campaigns.reminders import ReminderRule
 
 
@@ -22,3 +22,8 @@ def reminders_in_words(value: Mapping[str, Any]) -> str:
     elif front:
         told += "; not those who confirmed"
     return told
+
+
+def offsets_as_typed(value: Mapping[str, Any]) -> str:
+    """How long before the appointment, as people type it: "3d, 24h, 2h"."""
+    return ", ".join(length_text(stage.offset) for stage in ReminderRule.parse(value).stages)

@@ -17,7 +17,7 @@ from campaigns.importing.mapping import ImportOptions
 from campaigns.importing.results import Summary, find, summarise
 from campaigns.lifecycle import CampaignStatus
 from campaigns.models import Import
-from campaigns.store import imports, recipients_import
+from campaigns.store import dispatch, imports, recipients_import
 
 FINAL = frozenset({CampaignStatus.COMPLETED, CampaignStatus.STOPPED})
 _MAY_BE_CONFIRMED = frozenset({"uploaded", "failed", "undone"})
@@ -169,7 +169,10 @@ def undo(session: Session, import_id: int, now: datetime) -> Summary:
     _refuse_if_called(session, row)
     recipients_import.delete_recipients_of_import(session, row.campaign_id, import_id)
     imports.note_import_taken_back(session, import_id, "undone")
-    return summarise(session, import_id)
+    summary = summarise(session, import_id)
+    told = f"“{row.file_name}”: {summary.sentence}"
+    dispatch.write_log(session, told, now, campaign_id=row.campaign_id)
+    return summary
 
 
 def open_campaign(session: Session, campaign_id: int) -> imports.ImportingCampaign:

@@ -12,7 +12,7 @@ import psycopg
 from sqlalchemy import Engine, exc
 from sqlalchemy.orm import Session
 
-from campaigns.db import transaction
+from campaigns.db import database_now, transaction
 from campaigns.errors import NotAllowed, OutdialError
 from campaigns.importing.handing_in import fingerprint, open_campaign
 from campaigns.importing.loading import load
@@ -20,7 +20,7 @@ from campaigns.importing.mapping import ImportOptions
 from campaigns.importing.progress import Progress, ProgressWriter
 from campaigns.importing.results import Summary, find, summarise
 from campaigns.models import Import
-from campaigns.store import imports
+from campaigns.store import dispatch, imports
 
 # The server is away, short of something, or has ended our transaction; not a fault of the rows.
 # COPY goes past SQLAlchemy, so psycopg's own errors are met as well.
@@ -98,6 +98,8 @@ def _run_held(
             repairs=loaded.repairs,
             mapping=loaded.mapping.as_json(),
         )
+        told = f"“{row.file_name}”: {summarise(work, row.id).sentence}"
+        dispatch.write_log(work, told, database_now(work), campaign_id=row.campaign_id)
 
 
 def _check_unchanged(row: Import, path: Path) -> None:

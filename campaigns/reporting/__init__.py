@@ -34,6 +34,7 @@ from campaigns.reporting.charts import answer_heat_map, dispositions_by_hour
 from campaigns.reporting.doubts import in_doubt
 from campaigns.reporting.health import Surroundings, system_health
 from campaigns.reporting.history import (
+    at_risk,
     attempt_history,
     list_recipients,
     read_log,
@@ -50,6 +51,7 @@ __all__ = [
     "Surroundings",
     "Watch",
     "answer_heat_map",
+    "at_risk",
     "attempt_history",
     "campaign_report",
     "campaign_view",

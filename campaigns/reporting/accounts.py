@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -18,6 +18,8 @@ from campaigns.store import histories
 
 class CallerIdView(Value):
     """A number an account may present."""
+
+    OURS: ClassVar[frozenset[str]] = frozenset({"number"})  # shown to whoever sees the account
 
     number: str = Field(examples=["+12125550100"])
     status: str = Field(description="active or paused", examples=["active"])

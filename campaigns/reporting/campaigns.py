@@ -184,6 +184,8 @@ def _problems(
         found.append(words.sentence(held))
     if row.status == CampaignStatus.PAUSED and row.status_reason not in (None, "paused"):
         found.append(words.sentence(row.status_reason or ""))
+    if row.late_risk is not None:
+        found.append(words.sentence(row.late_risk))
     if in_doubt := sum(group.in_doubt for group in groups):
         are = "is" if in_doubt == 1 else "are"
         found.append(f"{words.calls(in_doubt)} {are} in doubt.")

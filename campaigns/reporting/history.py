@@ -19,8 +19,9 @@ from campaigns.reporting.values import (
     RecipientView,
     ResponseView,
 )
-from campaigns.store import histories
+from campaigns.store import histories, late_risks
 from campaigns.store.histories import AttemptRow, RecipientRow
+from campaigns.store.late_risks import Risk
 
 
 def recipient_history(session: Session, recipient_id: int, now: datetime) -> RecipientHistory:
@@ -60,6 +61,20 @@ def list_recipients(
         )
     rows = histories.list_recipients(session, campaign_id, status, after, limit)
     return [RecipientView.model_validate(row) for row in rows]
+
+
+def at_risk(
+    session: Session, campaign_id: int, after: int, limit: int
+) -> tuple[Risk | None, list[RecipientView]]:
+    """What is said of the deadlines of a campaign that cannot all be met, and a page of those
+    who wait with one of them. Raises `NotFound`."""
+    campaign_by_id(session, campaign_id)
+    risk = late_risks.known_risks(session, campaign_id).get(campaign_id)
+    if risk is None:
+        return None, []
+    ids = late_risks.people_at_risk(session, risk, after, limit)
+    rows = histories.recipients_by_id(session, ids)
+    return risk, [RecipientView.model_validate(row) for row in rows]
 
 
 def read_log(

@@ -164,6 +164,38 @@ def copy_people(
     return int(done.scalar_one())
 
 
+def plan_reminders_anew(session: Session, campaign_id: int, now: datetime) -> None:
+    """Give whoever waits for a reminder their times by the campaign's rule as it is now.
+
+    Who was called about the appointment already is not called about it again at once: for them
+    only those reminders count whose time is still to come. Who is between two attempts at one
+    stays there.
+    """
+    session.execute(
+        text("""
+            UPDATE recipients r SET
+                status = CASE WHEN t.stage IS NULL THEN 'expired' ELSE 'pending' END,
+                reason = CASE WHEN t.stage IS NULL THEN 'deadline passed'
+                              WHEN r.counted_from IS NULL THEN r.reason ELSE 'next_reminder' END,
+                next_attempt_at = t.due_at, deadline_at = coalesce(t.deadline_at, r.deadline_at),
+                stage = coalesce(t.stage, r.stage), updated_at = :now
+            FROM (
+                SELECT x.id, p.* FROM recipients x JOIN campaigns c ON c.id = x.campaign_id
+                LEFT JOIN LATERAL planned_stage(c.reminder, x.appointment_at, CASE
+                    WHEN EXISTS (SELECT 1 FROM attempts a
+                        WHERE a.recipient_id = x.id AND a.spent AND a.claimed_at
+                            >= coalesce(x.appointment_set_at, '-infinity'))
+                    THEN passed_stages(c.reminder, x.appointment_at, :now) ELSE 0 END, :now) p
+                    ON true
+                WHERE x.campaign_id = :campaign AND x.appointment_at IS NOT NULL
+                  AND x.status = 'pending' AND x.attempts_spent = 0
+            ) t
+            WHERE r.id = t.id
+        """),
+        {"campaign": campaign_id, "now": now},
+    )
+
+
 def lock_recipient(session: Session, recipient_id: int) -> Recipient | None:
     """The recipient, for this transaction to change; a tick passes over it meanwhile."""
     return session.get(Recipient, recipient_id, with_for_update=True, populate_existing=True)

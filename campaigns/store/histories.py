@@ -53,6 +53,7 @@ class CampaignRow:
     callers_paused: int
     callers_used_up: int
     local_presence: bool
+    late_risk: str | None  # whom nobody may be able to call in time, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,9 @@ CAMPAIGN_SQL = """
                 SELECT sum(o.weight) FROM campaigns o
                 WHERE o.account_id = c.account_id AND o.status = 'running') END AS share,
            pool.numbers AS caller_ids, pool.paused AS callers_paused,
-           pool.used_up AS callers_used_up, c.local_presence
+           pool.used_up AS callers_used_up, c.local_presence,
+           (SELECT l.sentence FROM late_risks l
+            WHERE l.campaign_id = c.id AND c.status = 'running') AS late_risk
     FROM campaigns c
     JOIN accounts k ON k.id = c.account_id
     LEFT JOIN pacing_groups g ON g.name = k.pacing_group
@@ -277,6 +280,18 @@ def list_recipients(
             WHERE campaign_id = :campaign {wanted} AND id > :after ORDER BY id LIMIT :limit
         """),
         {"campaign": campaign_id, "status": status, "after": after, "limit": limit},
+    )
+    return [RecipientRow(*row) for row in rows]
+
+
+def recipients_by_id(session: Session, ids: Sequence[int]) -> list[RecipientRow]:
+    """Some recipients, in the order of their ids."""
+    rows = session.execute(
+        text(f"""
+            SELECT {_RECIPIENT_COLUMNS} FROM recipients WHERE id = ANY (:ids)
+            ORDER BY id
+        """),
+        {"ids": list(ids)},
     )
     return [RecipientRow(*row) for row in rows]
 

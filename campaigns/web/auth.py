@@ -33,7 +33,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM_FIELD = "csrf"
 FORM_HEADER = "x-csrf-token"
 # Numbers that everybody who is called sees or hears.
-OWN_NUMBERS = frozenset({"caller_id", "caller_ids", "more_caller_ids", "numbers", "flow"})
+OWN_NUMBERS = frozenset({"caller_id", "caller_ids", "more_caller_ids", "flow"})
 
 _bearer = HTTPBearer(auto_error=False, description="An API key: `outdial key create NAME`.")
 
@@ -77,7 +77,9 @@ class Viewer:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, BaseModel):
-            changed = {name: self._masked(one) for name, one in value if name not in OWN_NUMBERS}
+            # Of a view that is about numbers of ours, which says so itself, those too.
+            ours = OWN_NUMBERS | getattr(type(value), "OURS", frozenset())
+            changed = {name: self._masked(one) for name, one in value if name not in ours}
             return value.model_copy(update=changed)
         if isinstance(value, Mapping):
             # A heading may be a number: that of a list without headings is its first row.

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from campaigns.web.api import (
     accounts,
+    at_risk,
     attempts,
     audio,
     audit,
@@ -49,6 +50,7 @@ for module in (
     audit,
     campaigns,
     campaign_changes,
+    at_risk,
     imports,
     pushing,
     why,

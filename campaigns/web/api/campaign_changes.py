@@ -15,6 +15,7 @@ from campaigns.changing import (
     PaceChange,
     PersonChange,
     RedialRequest,
+    TryingChange,
 )
 from campaigns.reporting.values import CampaignView, RecipientHistory
 from campaigns.store import gate
@@ -117,6 +118,30 @@ def change_hours(
     campaign_by_id(session, campaign_id, lock=True)
     check_if_match(request, reporting.campaign_view(session, campaign_id))
     later.recall(changing.change_hours(session, campaign_id, body, viewer.actor, now))
+    return tagged(response, reporting.campaign_view(session, campaign_id))
+
+
+@router.patch(
+    "/campaigns/{campaign_id}/trying",
+    tags=["campaigns"],
+    responses=_CHANGE | PRECONDITION,
+    dependencies=_RUN,
+)
+def change_trying(
+    campaign_id: Id,
+    body: TryingChange,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    now: NowDep,
+    viewer: ViewerDep,
+) -> CampaignView:
+    """Change the retries, the reminders, or what a shared number means, of a campaign that is
+    scheduled, running or paused. It holds for every call that is not dialled yet."""
+    gate.close_gate(session)
+    campaign_by_id(session, campaign_id, lock=True)
+    check_if_match(request, reporting.campaign_view(session, campaign_id))
+    changing.change_trying(session, campaign_id, body, viewer.actor, now)
     return tagged(response, reporting.campaign_view(session, campaign_id))
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from campaigns import changing, reporting
 from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
-from campaigns.changing import HoursChange, PaceChange, RedialRequest
+from campaigns.changing import HoursChange, PaceChange, RedialRequest, TryingChange
 from campaigns.drafting.lengths import ramp_of_text, ramp_text
 from campaigns.errors import InvalidInput, NotAllowed
 from campaigns.pacing import Ramp
@@ -143,6 +143,41 @@ def change_hours(
         )
     later.recall(recalled)
     said = "The hours were changed and hold from now on."
+    return redirect(request, f"/campaigns/{campaign_id}/settings", said=said)
+
+
+@router.post("/trying")
+def change_trying(
+    request: Request,
+    campaign_id: int,
+    session: SessionDep,
+    now: NowDep,
+    viewer: ViewerDep,
+    retries: Annotated[str, Form(max_length=20)] = "",
+    household: Annotated[str, Form(max_length=10)] = "",
+    offsets: Annotated[str, Form(max_length=200)] = "",
+) -> Response:
+    """Other retries, other reminders, another meaning of a shared number, from now on."""
+    asked: dict[str, Any] = {"household": household or None}
+    if retries and retries != "own":
+        asked["retry_policy"] = retries
+    if offsets.strip():
+        asked["offsets"] = [part.strip() for part in offsets.replace(";", ",").split(",")]
+    try:
+        with session.begin_nested():
+            change = TryingChange.model_validate(asked)
+            changing.change_trying(session, campaign_id, change, viewer.actor, now)
+    except (InvalidInput, ValidationError) as problem:
+        told = problem.errors()[0]["msg"] if isinstance(problem, ValidationError) else str(problem)
+        return settings_page(
+            request,
+            session,
+            campaign_id,
+            status=422,
+            errors={"offsets": told},
+            form={"offsets": offsets, "retries": retries, "household": household},
+        )
+    said = "That was changed. It holds for every call that is not dialled yet."
     return redirect(request, f"/campaigns/{campaign_id}/settings", said=said)
 
 

@@ -12,8 +12,8 @@ from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
 from campaigns.db import database_now, transaction
 from campaigns.drafting.lengths import length_in_words, ramp_text
-from campaigns.drafting.reminding import reminders_in_words
-from campaigns.drafting.retrying import policy_in_words
+from campaigns.drafting.reminding import offsets_as_typed, reminders_in_words
+from campaigns.drafting.retrying import PRESETS, policy_in_words, preset_of
 from campaigns.flows.model import CallFlow
 from campaigns.models import Account, Campaign
 from campaigns.pacing import Ramp
@@ -155,6 +155,7 @@ def settings_page(
     campaign = campaign_by_id(session, campaign_id)
     account = session.get_one(Account, campaign.account_id)
     row = histories.find_campaign(session, campaign_id)
+    policy = RetryPolicy.parse(view.retry_policy)
     return campaign_page(
         request,
         session,
@@ -169,7 +170,10 @@ def settings_page(
         ramp_length=length_in_words(view.ramp["seconds"]),
         texts=texts_of(view.flow),
         reminds=reminders_in_words(view.reminder) if view.reminder else "",
-        retries=policy_in_words(RetryPolicy.parse(view.retry_policy)),
+        retries=policy_in_words(policy),
+        retry_preset=preset_of(policy) or "own",
+        retry_presets=[(one.key, one.name, one.hint) for one in PRESETS],
+        offsets=offsets_as_typed(view.reminder) if view.reminder else "",
         errors=errors or {},
         form=form or {},
         changeable=campaign.status in changing.CHANGEABLE,

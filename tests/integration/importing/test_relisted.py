@@ -67,6 +67,9 @@ def test_the_one_appointment_of_a_person_moves_with_the_list(bench, visits, tmp_
     assert (done.rows_imported, done.rows_moved, done.rows_missing) == (0, 1, 0)
     assert "1 appointment was moved." in done.sentence
     assert times(bench) == {ANA: [five], BOB: [three]}
+    log = [row.sentence for row in bench.rows("SELECT sentence FROM campaign_log ORDER BY id")]
+    assert log[0] == "“a.csv”: 2 of 2 rows were imported."
+    assert log[-1].endswith("1 appointment was moved.")
     row = bench.rows("SELECT * FROM recipients WHERE numbers[1] = :n", n=ANA)[0]
     assert row.next_attempt_at == five - timedelta(days=1)
     assert row.fields["doctor"] == "House"
