@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 from campaigns.compliance.addresses import Located, located, zones_of_country
@@ -63,7 +64,11 @@ def place_of(
     a number of one country and an address in another has no place. Raises `InvalidInput` for a
     zone that does not exist.
     """
-    home = home_of(number)
+    return _place(home_of(number), zone, address)
+
+
+@lru_cache(maxsize=20_000)  # people of one list share few places
+def _place(home: Home, zone: str | None, address: PostalAddress | None) -> Place:
     there = Located()
     if address is not None:
         there = located(address.country, address.state, address.postal_code, home.country)
