@@ -13,6 +13,8 @@ from campaigns.phone import Reason, e164_of, parse_number
 # Numbers that exist and belong to nobody in particular: an answer is owed, and it is no.
 _NOBODYS = frozenset({Reason.TOLL_FREE, Reason.PREMIUM, Reason.OTHER_TYPE})
 
+_YEARS = range(2000, 2200)  # for which zones and holidays are known
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -97,10 +99,9 @@ def instant_of(text: str | None, now: datetime) -> datetime:
             f"“{text[:60]}” does not say in which zone it is. Add an offset, as in "
             "2026-12-01T20:30:00-05:00, or Z for UTC."
         )
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
-        raise InvalidInput(f"“{text[:60]}” has a year that cannot be meant.") from None
+    if at.year not in _YEARS:
+        raise InvalidInput(f"“{text[:60]}” has a year that cannot be meant.")
+    return at.astimezone(UTC)
 
 
 def _number(text: str, country: str) -> tuple[str, str | None]:

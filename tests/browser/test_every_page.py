@@ -47,6 +47,8 @@ PAGES = [
     "/opt-outs",
     "/opt-outs?q=%2B19995550199",
     "/opt-outs/import",
+    "/rules",
+    "/rules?country=US&number=%2B13055550123",
     "/opt-outs/{opt_out}",
     "/imports",
     "/accounts",
