@@ -123,6 +123,17 @@ class LookupQuery:
     known_call_ids: Sequence[str] = ()  # calls of other attempts: never adopt these
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedCall:
+    """A call that we made, as it stands in the provider's log; numbers are E.164."""
+
+    id: str
+    to: str
+    caller_id: str
+    created_at: datetime
+    event: CallEvent
+
+
 class HangUp(StrEnum):
     """What came of asking the provider to cancel or end a call."""
 

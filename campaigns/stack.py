@@ -76,6 +76,12 @@ class LocalStack:
         ruling.adopt_shipped_rules(self.engine)
         if self.plan.simulator:
             self._start("simulator", self._simulator_command(), stop_order=2)
+        self.start_processes()
+        if self.plan.simulator:
+            self._wait(f"{self.simulator_url}/healthz", "the simulator")
+
+    def start_processes(self) -> None:
+        """Start everything but the simulator; returns when the web process answers."""
         for n, port in enumerate(self.web_ports):
             command = [sys.executable, "-m", "campaigns.web"]
             self._start(_numbered("web", n), command, stop_order=1, OUTDIAL_PORT=str(port))
@@ -86,8 +92,6 @@ class LocalStack:
         if self.plan.imports:
             self._start("imports", [sys.executable, "-m", "workers.imports"])
         self._wait(f"{self.web_url}/readyz", "the web process")
-        if self.plan.simulator:
-            self._wait(f"{self.simulator_url}/healthz", "the simulator")
 
     def _start(self, name: str, command: list[str], stop_order: int = 0, **env: str) -> None:
         self._supervisor.start(

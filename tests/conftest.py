@@ -18,7 +18,7 @@ from campaigns.db import engine_for
 from campaigns.local import ServerUrls, embedded_servers
 from campaigns.models import Base
 
-KEPT = {"dialing_switch", "schema_line", "calling_rules", "rule_activations"}
+KEPT = {"dialing_switch", "installation", "schema_line", "calling_rules", "rule_activations"}
 APPEND_ONLY = {"audit_log"}
 
 

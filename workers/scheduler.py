@@ -29,6 +29,7 @@ from campaigns import (
     migrations,
     placing,
     recurring,
+    restoring,
     signing_in,
     slowing,
     sweeping,
@@ -45,7 +46,7 @@ from campaigns.local.owner import exit_with_owner
 from campaigns.notifying.delivery import Courier, Outside, forget_old_deliveries
 from campaigns.provisioning import Carriers
 from campaigns.publicity import probe_public_url
-from campaigns.store import dispatch, imports, recurrences, signs
+from campaigns.store import dispatch, imports, installation, recurrences, signs
 from campaigns.vault import vault
 from workers.watch import Beat, end_within
 
@@ -102,6 +103,7 @@ class SchedulerProcess:
         )
         self._courier = Courier(self._courier_engine, Outside.of(config, vault()))
         self._unfit: str | None = "The tables were not looked at yet."
+        self._high_water = restoring.HighWater.read(config.data_dir)
         self._pinged: dict[str, float] = {}  # by task, the last one that was written down
         self._beat = Beat(self._engine, self._name, "scheduler", self._detail)
 
@@ -154,6 +156,9 @@ class SchedulerProcess:
         if leadership is None:
             return  # it was given up in this very moment
         with transaction(self._engine) as session:
+            if installation.mark_of(session) < self._high_water.mark:
+                log.error("no slots: the database is older than it was")
+                return  # what follows from that is drawn when the tables are looked at
             report = tick(
                 session,
                 leadership,
@@ -282,14 +287,25 @@ class SchedulerProcess:
                 self._hints.send(task)
 
     def look_at_tables(self) -> None:
-        """Whether this code can work on the tables; while it cannot, it does not lead."""
+        """Whether this code can work on the tables; while it cannot, it does not lead.
+
+        And whether they went back in time: then nobody is dialled until they were reconciled.
+        """
         with self._engine.connect() as connection:
             unfit = migrations.schema_problem(connection)
+        if unfit is None:
+            self._mark()
         if unfit != self._unfit:
             log.warning("not ready: %s", unfit) if unfit else log.info("the tables are up to date")
         self._unfit = unfit
         if unfit is not None:
             self._give_up_lease()
+
+    def _mark(self) -> None:
+        with transaction(self._engine) as session:
+            reached = restoring.look(session, self._high_water)
+        self._high_water = reached
+        reached.write(self._config.data_dir)
 
     def _detail(self) -> dict[str, Any]:
         problems = [self._unfit] if self._unfit is not None else []

@@ -11,7 +11,7 @@ from campaigns.changing.pausing import last_pause
 from campaigns.errors import NotAllowed
 from campaigns.lifecycle import CampaignStatus
 from campaigns.models import Campaign
-from campaigns.store import dispatch
+from campaigns.store import dispatch, installation
 
 OVER = frozenset({CampaignStatus.COMPLETED, CampaignStatus.STOPPED})
 
@@ -91,7 +91,15 @@ def switch_off(session: Session, actor: Actor, now: datetime, why: str) -> list[
 
 
 def switch_on(session: Session, actor: Actor, now: datetime) -> None:
-    """Let running campaigns dial again."""
+    """Let running campaigns dial again. Raises `NotAllowed` while a restored database waits."""
+    restoration = installation.open_restoration(session)
+    if restoration is not None:
+        raise NotAllowed(
+            f"{restoration.why} People may have been called since "
+            f"{restoration.lost_since:%Y-%m-%d %H:%M} UTC of whom this database knows nothing. "
+            "Nothing was switched on. Run `outdial reconcile`: it asks the providers, and switches "
+            "dialling on again."
+        )
     stopping.switch_dialling_on(session, now)
     after = {"dialling": "on"}
     auditing.record(session, actor, "dialling.switch_on", "dialling", now, after=after)

@@ -7,6 +7,7 @@ import typer
 from campaigns.cli import (
     account,
     audio,
+    backup,
     campaign,
     consent,
     demo,
@@ -51,6 +52,8 @@ app.command(cls=Command)(doctor.doctor)
 app.command(cls=Command)(why.why)
 app.command(cls=Command)(why.evidence)
 app.command(cls=Command)(ready.ready)
+app.add_typer(backup.app, name="backup")
+app.command(cls=Command)(backup.reconcile)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(importing.app)
 app.add_typer(recipient.app, name="recipient")

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -13,7 +12,6 @@ from campaigns.cli import context
 from campaigns.cli.output import JsonOption, say, show_json, show_table
 from campaigns.config import settings
 from campaigns.db import database_now, transaction
-from campaigns.errors import InvalidInput
 from campaigns.phone import parse_number
 from campaigns.reporting import Surroundings, read_one_snapshot
 from campaigns.reporting.why_values import VerdictView, WhyInCampaign
@@ -38,7 +36,7 @@ def why(
     """Why a number is, or was, not called: every gate's verdict with its evidence."""
     config = settings()
     wanted = parse_number(number, country or config.default_country)
-    instant = _instant(at)
+    instant = reporting.read_instant(at)
     with context.open_session() as session:
         read_one_snapshot(session)
         found = reporting.why(
@@ -103,21 +101,6 @@ def _cell(value: object) -> object:
     if isinstance(value, dict | list):
         return json.dumps(value, default=str) if value else None
     return value
-
-
-def _instant(text: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-        if at.tzinfo is None:
-            raise ValueError("without an offset it is no instant")
-    except ValueError:
-        raise InvalidInput(
-            f"“{text[:40]}” is no instant: write it with its offset, as 2026-03-01T09:00-05:00 or "
-            "2026-03-01T14:00Z."
-        ) from None
-    return at
 
 
 def _show(one: WhyInCampaign) -> None:

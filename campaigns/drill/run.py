@@ -25,7 +25,9 @@ from campaigns.vault import Vault, secret_of
 POLL = 0.05
 # Nothing goes wrong before so many calls were made: a fault needs something to disturb.
 FIRST_CALLS = 20
-FIRST_CALLS_SECONDS = 40.0
+FIRST_CALLS_SECONDS = 60.0
+# Fewer calls than these in a minute, and fewer that were answered at all, prove too little.
+LEAST_CALLS, LEAST_ANSWERED = 40, 15
 # How soon after the last fault the campaigns must dial again, and how long everything may take to
 # come to rest: a worker that died with a claim holds it for 45 s and a quarantine.
 DIALS_AGAIN_SECONDS = 60.0
@@ -99,7 +101,7 @@ class _Drill:
     def run(self) -> None:
         """Dial, throw, rest, check."""
         self._operators.start()
-        self._until(lambda: self._report.attempts >= FIRST_CALLS, FIRST_CALLS_SECONDS, "dialling")
+        self._until(self._has_begun, FIRST_CALLS_SECONDS, "dialling")
         end = time.monotonic() + self._stage.options.seconds
         self._until(lambda: time.monotonic() > end, None, "throwing faults", step=self._plan.step)
         self._rest()
@@ -107,6 +109,9 @@ class _Drill:
         self._watch(self._report)
         checks.check(self._stage, self._world, self._report.found)
         self._check_the_rest()
+
+    def _has_begun(self) -> bool:
+        return int(self._stage.carrier_summary()["accepted"]) >= FIRST_CALLS
 
     def _until(
         self,
@@ -241,9 +246,9 @@ class _Drill:
     def _emptiness(self) -> list[str]:
         found = self._report.found
         missing = []
-        if found.carrier_dials < 50:
+        if found.carrier_dials < max(FIRST_CALLS, LEAST_CALLS * self._report.minutes):
             missing.append(f"only {found.carrier_dials} calls were made")
-        if found.answered < 20:
+        if found.answered < LEAST_ANSWERED:
             missing.append(f"only {found.answered} calls were answered")
         if not self._plan.fired:
             missing.append("no fault was thrown")

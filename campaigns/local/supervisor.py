@@ -126,6 +126,12 @@ class Supervisor:
             if child.restart_at is not None and time.monotonic() >= child.restart_at:
                 self._restart(child)
 
+    def end(self, name: str, grace: float = GRACE) -> None:
+        """Stop one child for good, as `stop` does; it may be started again."""
+        child = self._children.pop(name, None)
+        if child is not None:
+            self._stop_group([child], time.monotonic() + grace, lambda: False)
+
     def end_frozen(self, name: str, why: str) -> None:
         """SIGKILL a child that hangs; `poll` starts it again. Nothing for one that does not run."""
         child = self._children.get(name)

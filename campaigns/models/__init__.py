@@ -23,8 +23,10 @@ from campaigns.models.safety import (
     DialingSwitch,
     GateHistory,
     Heartbeat,
+    Installation,
     Lease,
     OptOut,
+    Restoration,
     SchemaLine,
 )
 from campaigns.models.tallies import (
@@ -63,6 +65,7 @@ __all__ = [
     "Import",
     "ImportReject",
     "ImportRepair",
+    "Installation",
     "LastAnswer",
     "LateRisk",
     "Lease",
@@ -74,6 +77,7 @@ __all__ = [
     "RecurrenceFiring",
     "RemindedAppointment",
     "Response",
+    "Restoration",
     "Row",
     "RuleActivation",
     "SchemaLine",

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.base import Base, Row, one_of
@@ -142,3 +143,39 @@ class SchemaLine(Base):
     oldest_code: Mapped[str]
 
     __table_args__ = (CheckConstraint("id", name="one_row"),)
+
+
+class Installation(Base):
+    """How far this installation has come; kept outside as well, to notice a restored database."""
+
+    __tablename__ = "installation"
+
+    id: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    identity: Mapped[str | None]  # cluster, timeline and database, as they were when it was marked
+    mark: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    marked_at: Mapped[datetime | None]
+
+    __table_args__ = (CheckConstraint("id", name="one_row"),)
+
+
+class Restoration(Base):
+    """A database that went back in time; while one is not reconciled, nobody is dialled."""
+
+    __tablename__ = "restorations"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    why: Mapped[str]
+    lost_since: Mapped[datetime]
+    noted_at: Mapped[datetime]
+    was_enabled: Mapped[bool]
+    reconciled_at: Mapped[datetime | None]
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+
+    __table_args__ = (
+        Index(
+            "uq_restorations_open",
+            text("(reconciled_at IS NULL)"),
+            unique=True,
+            postgresql_where=text("reconciled_at IS NULL"),
+        ),
+    )

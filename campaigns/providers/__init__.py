@@ -1,12 +1,13 @@
 """Telephony providers: one adapter each, all behind `campaigns.providers.base.Provider`."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
 
-from campaigns.calls import CallEvent
+from campaigns.calls import CallEvent, LoggedCall
 from campaigns.errors import InvalidInput
 from campaigns.providers.base import CredentialCheck, Credentials, Provider
-from campaigns.providers.signalwire import SignalWire, checking
+from campaigns.providers.signalwire import SignalWire, checking, logs
 from campaigns.providers.signalwire.events import parse_events
 
 # Reading a notification needs no account, so a webhook can be stored before anything is looked up.
@@ -14,6 +15,9 @@ PARSERS: dict[str, Callable[[bytes, str], list[CallEvent]]] = {SignalWire.name: 
 ADAPTERS: dict[str, Callable[[Credentials], Provider]] = {SignalWire.name: SignalWire}
 CHECKS: dict[str, Callable[[Credentials], CredentialCheck]] = {
     SignalWire.name: checking.check_credentials
+}
+LISTS: dict[str, Callable[[Credentials, datetime], list[LoggedCall]]] = {
+    SignalWire.name: logs.calls_since
 }
 
 
@@ -34,3 +38,8 @@ def provider_for(name: str, credentials: Credentials) -> Provider:
 def check_credentials(name: str, credentials: Credentials) -> CredentialCheck:
     """Ask a provider whether it knows these credentials; harmless, and never raises for I/O."""
     return CHECKS[name](credentials)
+
+
+def list_calls(name: str, credentials: Credentials, since: datetime) -> list[LoggedCall]:
+    """Every call of an account that was made since; raises `Unavailable` unless all are told."""
+    return LISTS[name](credentials, since)

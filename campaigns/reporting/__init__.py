@@ -44,7 +44,7 @@ from campaigns.reporting.live import Watch
 from campaigns.reporting.numbers import recipients_with_number
 from campaigns.reporting.overview import overview
 from campaigns.reporting.search import search_recipients
-from campaigns.reporting.why import why, why_of_recipient
+from campaigns.reporting.why import read_instant, why, why_of_recipient
 from campaigns.store.reports import read_one_snapshot
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "list_campaigns",
     "list_recipients",
     "overview",
+    "read_instant",
     "read_log",
     "read_one_snapshot",
     "recipient_history",

@@ -6,7 +6,7 @@ gates, the rules that were in force. What they do not keep is today's value, and
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -29,7 +29,30 @@ from campaigns.store.judged import MOST_BEFORE, JudgedRow
 # Campaigns of one number that are answered about, newest first.
 MOST_CAMPAIGNS = 50
 # What the books do not keep about an instant that is over.
+_EARLIEST_YEAR, _LATEST_YEAR = 2000, 2199
 ONLY_TODAY = frozenset({"recipient", "deadline", "place"})
+
+
+def read_instant(text: str, zone: tzinfo | None = None) -> datetime | None:
+    """An instant to ask about, as people write it; blank is none, which is now.
+
+    Without an offset it is on the clock of `zone`, if there is one. Raises `InvalidInput`.
+    """
+    plain = text.strip()
+    if not plain:
+        return None
+    try:
+        at = datetime.fromisoformat(plain)
+    except ValueError:
+        at = None
+    if at is not None and at.tzinfo is None:
+        at = at.replace(tzinfo=zone) if zone is not None and "T" in plain else None
+    if at is None or at.tzinfo is None or not _EARLIEST_YEAR <= at.year <= _LATEST_YEAR:
+        raise InvalidInput(
+            f"“{plain[:40]}” is no instant to ask about: write 2026-03-01T09:00-05:00 or "
+            "2026-03-01T14:00Z, of a year in which there could be a call."
+        )
+    return at
 
 
 def why(

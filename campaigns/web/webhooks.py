@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from campaigns import callbacks
+from campaigns import callbacks, restoring
 from campaigns.calls import CallEvent
 from campaigns.crash_points import crash_point
 from campaigns.db import transaction
@@ -64,6 +64,8 @@ def _store(
             return store_event(session, attempt_id, event, raw, source)
     except IntegrityError as error:
         # A token of ours for an attempt that this database never had: a restored backup.
+        with transaction(callback.engine) as session:
+            restoring.note_lost_attempt(session, attempt_id)
         raise NotFound("There is nothing at this address.") from error
 
 

@@ -59,7 +59,7 @@ def test_every_invariant_is_kept_while_everything_fails(tmp_path: Path) -> None:
     assert drill.returncode == 0, (told, report.get("diary"), err[-3000:])
     assert report["passed"]
     assert set(told) == set(SAYS)
-    assert report["carrier_dials"] >= 50
+    assert report["carrier_dials"] >= 24
     assert sum(count > 0 for count in report["faults"].values()) >= 12
     assert set(POINTS) >= set(report["crash_points_reached"]) >= COMMON
     assert sum(report["crash_points"].values()) >= 3

@@ -7,7 +7,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import make_url
 
 from campaigns import migrations
@@ -46,6 +46,16 @@ def things(engine: Engine) -> set[tuple[str, str]]:
                 """)
             )
         }
+
+
+def test_a_slow_machine_has_all_the_time_it_needs(fresh: Engine) -> None:
+    @event.listens_for(fresh, "connect")
+    def be_impatient(connection: psycopg.Connection, _record: object) -> None:
+        connection.execute("SET idle_in_transaction_session_timeout = '5ms'")
+        connection.commit()
+
+    migrations.upgrade(fresh)
+    assert ("table", "recipients") in things(fresh)
 
 
 def test_there_is_one_head() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from campaigns import callbacks, campaigning, recalling, sweeping
+from campaigns import callbacks, campaigning, guarding, recalling, sweeping
 from campaigns.calls import AnsweredBy, CallEvent
 from campaigns.db import database_now
 from campaigns.flows import swml
@@ -107,6 +107,7 @@ class Calling(Working):
         """What the scheduler does twice a second beside its ticks."""
         self.wanted_back += sweeping.apply_leftover_events(self.engine)
         self.wanted_back += sweeping.recalls_due(self.engine)
+        self.wanted_back += guarding.watch(self.engine)
         sweeping.expire_deadlines(self.engine)
         self.run(lambda s: campaigning.start_scheduled_campaigns(s, database_now(s)))
         self.wanted_back += self.run(lambda s: campaigning.stop_ended_campaigns(s, database_now(s)))
@@ -137,8 +138,7 @@ class Calling(Working):
     def step_clock(self, seconds: float, *, measured: bool = True) -> None:
         """The database's clock jumps; workers measure it again within a second."""
         self.clock.step(seconds)
-        if seconds < 0:
-            self.promises.stepped_back -= timedelta(seconds=seconds)
+        self.promises.stepped += timedelta(seconds=abs(seconds))
         if measured:
             self.worker_clock.measure()
         self.tell(f"the clock jumps by {seconds:g} s")

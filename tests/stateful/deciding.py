@@ -1,11 +1,12 @@
 """What people decide: campaigns started and stopped, opt-outs, accounts, the kill switch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from campaigns import changing, opting_out
+from campaigns import changing, consenting, opting_out
 from campaigns.access import CLI
+from campaigns.consenting import NewConsent
 from campaigns.db import database_now
 from campaigns.errors import OutdialError
 from campaigns.operating import accounts as operating_accounts
@@ -89,6 +90,31 @@ class Deciding(Installation):
             if before[one.id] == "blocked" and one.status != "blocked" and put_back:
                 self.promises.put_back(one.id)
         self.tell(f"undo opt-out {row.number}{'*' if row.is_prefix else ''}, {put_back=}")
+
+    def consent(self, numbers: Sequence[str]) -> None:
+        """These people agreed to recorded calls; whoever was blocked for want of it comes back."""
+        now = self.clock.now()
+        new = [NewConsent(n, "express", now, "a form") for n in numbers]
+        before = {one.id: one.status for one in self.rows("SELECT id, status FROM recipients")}
+        self.run(consenting.give, new, "api", CLI, now, put_back=True)
+        for one in self.rows("SELECT id, status FROM recipients"):
+            if before[one.id] == "blocked" and one.status != "blocked":
+                self.promises.put_back(one.id)
+        for one in self.rows("SELECT number FROM consents WHERE revoked_at IS NULL"):
+            self.promises.consents.add(one.number)
+        self.tell(f"consent of {len(numbers)} numbers")
+
+    def revoke_consent(self, number: str) -> None:
+        for row in self.rows(
+            "SELECT id FROM consents WHERE number = %(number)s AND revoked_at IS NULL",
+            number=number,
+        ):
+            taken = self.run(
+                lambda s, row=row: consenting.revoke(s, row.id, CLI, "a letter", self.clock.now())
+            )
+            self.wanted_back += taken.recalled
+        self.promises.consents.discard(number)
+        self.tell(f"consent of {number} is revoked")
 
     def account_action(self, account: int, verb: str) -> None:
         name = f"account {account}"

@@ -111,6 +111,7 @@ class Installation:
             max_attempts,
             dict(waits),
             columns.get("ends_at"),
+            needs_consent=columns.get("rule_set") == "house",
         )
         return row.id
 

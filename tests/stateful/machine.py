@@ -29,7 +29,10 @@ numbers, zones = st.sampled_from(NUMBERS), st.sampled_from(ZONES)
 picks, waits = st.integers(0, 50), st.sampled_from(WAITS)
 campaigns, accounts = st.integers(0, 2), st.integers(0, 1)
 lasts, ahead = st.sampled_from((None, 30.0, 5000.0)), st.sampled_from((300.0, 3600.0, 8000.0, 9e4))
-DEATHS = (None, None, "claimed", "frozen", "claim lost", "answered")
+DEATHS = (
+    *(None, None, "frozen", "claim lost"),
+    *("before_claim", "after_claim", "after_post", "after_record"),
+)
 fates = st.lists(st.sampled_from(FATES), min_size=3, max_size=6)
 plans = st.one_of(
     st.just(()),
@@ -44,11 +47,13 @@ ACTS: dict[str, tuple[int, tuple[st.SearchStrategy[Any], ...]]] = {
     "hour": (4, (plans, waits)),
     "hint": (5, (picks, plans, st.sampled_from(DEATHS), st.booleans())),
     "stop_before_post": (1, (plans, numbers, st.sampled_from(("number", "account", "all")))),
+    "stop_during_tick": (1, (numbers, plans)),
     "tick": (2, (st.booleans(),)),
     "deposed": (1, ()),
     "web": (1, (st.booleans(),)),
     "heal": (3, ()),
     "opt_out": (3, (numbers, st.booleans(), st.sampled_from((None, None, 0, 1, 2)), lasts)),
+    "consent": (1, (numbers, st.booleans())),
     "undo": (1, (picks, st.booleans())),
     "push": (3, (campaigns, st.lists(numbers, min_size=1, max_size=2, unique=True), zones, ahead)),
     "import_list": (1, (accounts, st.lists(st.tuples(numbers, zones), min_size=1, max_size=4))),
@@ -113,6 +118,7 @@ class Machine(RuleBasedStateMachine):
         self.campaigns = (office, always, house)
         self.accounts = (first, second)
         now = world.clock.now()
+        world.consent(NUMBERS[2:])  # the others are never called by the house's rules
         world.push_all(office, [([n], ZONES[i % 5], None) for i, n in enumerate(NUMBERS[:10])])
         world.push_all(always, [([n], ZONES[i % 5], None) for i, n in enumerate(NUMBERS[6:20])])
         world.push_all(
@@ -180,6 +186,12 @@ class Machine(RuleBasedStateMachine):
         world.work(answers)
         world.between = lambda: None
 
+    def _stop_during_tick(self, number: str, answers: tuple[str, ...]) -> None:
+        """Somebody says stop whom a tick has just read and not yet committed."""
+        self.world.tick(meanwhile=lambda: self.world.opt_out(number))
+        for batch in self.world.hints[:]:
+            self.world.dial(batch, answers)
+
     def _tick(self, dies: bool) -> None:
         self.world.tick(dies=dies)
 
@@ -202,6 +214,12 @@ class Machine(RuleBasedStateMachine):
         said = number[:-1] if prefix else number
         campaign = None if where is None else self.campaigns[where]
         self.world.opt_out(said, prefix=prefix, campaign=campaign, lasts=lasts)
+
+    def _consent(self, number: str, given: bool) -> None:
+        if given:
+            self.world.consent([number])
+        else:
+            self.world.revoke_consent(number)
 
     def _undo(self, pick: int, put_back: bool) -> None:
         self.world.undo_opt_out(pick, put_back=put_back)

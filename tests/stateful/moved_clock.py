@@ -72,6 +72,10 @@ class MovedClock:
         found = self._connection.execute(query, values)
         return list(found.fetchall()) if found.description else []
 
+    def run(self, statement: str) -> None:
+        """A statement that a test has put together."""
+        self._connection.execute(statement.encode())
+
     def now(self) -> datetime:
         """What the database's clock shows."""
         seconds, rest = divmod(self._boot + self._ahead, 1_000_000)

@@ -67,6 +67,7 @@ class PlannedCampaign:
     # Seconds from the end of a call to the next at the least; what is missing is not retried.
     waits: dict[str, float] = field(default_factory=dict)
     ends_at: datetime | None = None
+    needs_consent: bool = False
 
 
 @dataclass
@@ -97,8 +98,9 @@ class Promises:
         self.accounts: dict[int, KnownAccount] = {}
         self.people: dict[int, Person] = {}
         self.opt_outs: dict[tuple[str, bool, int | None], datetime | None] = {}
+        self.consents: set[str] = set()
         self.switched_on = True
-        self.stepped_back = timedelta(0)
+        self.stepped = timedelta(0)
         self.claims: dict[int, datetime] = {}
         self.posted: dict[int, Post] = {}
         self.person_of: dict[int, int] = {}
@@ -169,6 +171,8 @@ class Promises:
         person = self.people[row.recipient_id]
         if self.opted_out(row.numbers, person.campaign, now):
             raise Broken("opt-out wins", f"{who} was claimed after its opt-out")
+        if self.campaigns[person.campaign].needs_consent and row.number not in self.consents:
+            raise Broken("opt-out wins", f"{who} was claimed without consent")
         if not self.legal(person, row.number, now):
             raise Broken("only in legal hours", f"{who} was claimed at {now}")
         if person.deadline_at is not None and now >= person.deadline_at:
@@ -229,7 +233,7 @@ class Promises:
             if how not in campaign.waits:
                 raise Broken("never twice", f"{who} was posted although {call.id} was {how}")
             age = post.boot - (call.ended_boot or post.boot)
-            if age + self.stepped_back.total_seconds() < campaign.waits[how]:
+            if age + self.stepped.total_seconds() < campaign.waits[how]:
                 raise Broken("retries", f"{who} was posted {age:.1f} s after {call.id}, {how}")
 
     # What the rows say after each step.
@@ -304,6 +308,7 @@ class Promises:
                 ("running", "completed"),
                 ("scheduled", "running"),
             )
+            by_itself |= row.status == "paused" and row.paused_itself
             ended = known.ends_at is not None and row.status == "stopped"
             if row.status != known.status and not by_itself and not ended:
                 raise Broken("campaigns", f"campaign {row.id} is {row.status}, not {known.status}")

@@ -66,6 +66,7 @@ class Working(Deciding):
         # Where the next worker dies, or is frozen; and what happens between its claim and POST.
         self.dies: str | None = None
         self.between: Callable[[], None] = lambda: None
+        self.broken: Broken | None = None
         self.deaths = self.answered = 0
         self.web(alive=True)
         self.new_scheduler()
@@ -81,12 +82,16 @@ class Working(Deciding):
         assert term is not None
         self.leadership = Leadership("a scheduler", term)
 
-    def tick(self, *, dies: bool = False) -> int:
-        """One tick; its hints are on their way afterwards. One that dies commits nothing."""
+    def tick(self, *, dies: bool = False, meanwhile: Callable[[], None] = lambda: None) -> int:
+        """One tick; its hints are on their way afterwards. One that dies commits nothing.
+
+        `meanwhile` happens when its work is done and not yet committed.
+        """
         before = self._slots()
         with transaction(self.engine) as session:
             now = database_now(session)
             report = tick(session, self.leadership, self.tick_rules, now, self.hours)
+            meanwhile()
             if dies:
                 session.rollback()
         if dies:
@@ -130,8 +135,6 @@ class Working(Deciding):
 
     def _carrier_of(self, account: int) -> Any:
         """Asked for between the claim and the POST."""
-        if self.dies == "claimed":
-            raise Killed
         if self.dies == "frozen":
             self.dies = None
             self.clock.move(5.0)
@@ -152,6 +155,8 @@ class Working(Deciding):
             self.deaths += 1
             self.new_worker()
         self.dies = None
+        if self.broken is not None:
+            raise self.broken
         self.exchange.answers.clear()
         posted = [post.attempt for post in self.exchange.posts[before:]]
         self.tell(f"dial {list(batch)} {list(answers)} {dies or ''}: posted {posted}")
@@ -178,10 +183,13 @@ class Working(Deciding):
 
         return claim
 
+    def crash_point(self, name: str) -> None:
+        """The product names the places between two durable writes; a worker dies at one of them."""
+        if self.dies == name:
+            raise Killed
+
     def watched_record(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def record(*args: Any) -> Any:
-            if self.dies == "answered":
-                raise Killed
             follow = real(*args)
             self.answered += 1
             return follow
@@ -189,8 +197,12 @@ class Working(Deciding):
         return record
 
     def _request_arrived(self, post: Post) -> None:
+        """The judge is asked here, inside the dialer, which takes no error for a verdict."""
         rows = self.rows("SELECT status FROM attempts WHERE id = %(id)s", id=post.attempt)
-        self.promises.request_arrived(post, rows[0].status if rows else None)
+        try:
+            self.promises.request_arrived(post, rows[0].status if rows else None)
+        except Broken as broken:
+            self.broken = self.broken or broken
 
 
 @contextmanager

@@ -16,10 +16,13 @@ from urllib.parse import parse_qsl, urlsplit
 from campaigns.calls import (
     CallEvent,
     EventKind,
+    LoggedCall,
     LookupQuery,
     LookupResult,
     LookupState,
 )
+from campaigns.errors import Unavailable
+from campaigns.providers.base import Credentials
 from campaigns.providers.http import NoAnswer, NotSent, Reply
 from campaigns.providers.signalwire.answers import decoded, is_call_id, reason
 from campaigns.providers.signalwire.calling import CallingApi
@@ -29,6 +32,7 @@ SLACK_BEFORE = timedelta(seconds=60)  # their clock may be behind ours
 SLACK_AFTER = timedelta(seconds=120)  # their clock may be ahead, and the POST may have been slow
 PAGE_SIZE = 1000  # the largest that the documents allow
 MOST_PAGES = 100
+MOST_PAGES_OF_A_LIST = 5000
 
 Entry = Mapping[str, Any]
 
@@ -90,7 +94,36 @@ def _by_numbers(api: CallingApi, query: LookupQuery) -> LookupResult:
     return _found(entry, call_id)
 
 
-def _entries(api: CallingApi, span: _Span) -> Iterator[Entry]:
+def calls_since(credentials: Credentials, since: datetime) -> list[LoggedCall]:
+    """Every call that was made since then; raises `Unavailable` unless all of them were read."""
+    api = CallingApi(credentials)
+    span = _Span(since, datetime.max.replace(tzinfo=UTC))
+    found: dict[str, LoggedCall] = {}
+    try:
+        for entry in _entries(api, span, most_pages=MOST_PAGES_OF_A_LIST):
+            call = _logged(entry)
+            if call is not None and call.created_at >= since:
+                found[call.id] = call
+    except (NotSent, NoAnswer, NotReadable) as error:
+        raise Unavailable(
+            f"The call log at {credentials.base_url} could not be read to its end ({error}). "
+            "Nothing was changed. Try again in a minute."
+        ) from error
+    return list(found.values())
+
+
+def _logged(entry: Entry) -> LoggedCall | None:
+    """One record as a call that we made; None for one that was made to us."""
+    call_id, moment = entry.get("id"), _moment(entry.get("created_at"))
+    to, caller = same_number(entry.get("to")), same_number(entry.get("from"))
+    if plain(str(entry.get("direction") or "")).startswith("inbound"):
+        return None
+    if not is_call_id(call_id) or moment is None or not to or not caller:
+        raise NotReadable("a voice log has no usable id, time or number")
+    return LoggedCall(str(call_id), f"+{to}", f"+{caller}", moment, read_entry(entry, str(call_id)))
+
+
+def _entries(api: CallingApi, span: _Span, most_pages: int = MOST_PAGES) -> Iterator[Entry]:
     """Every record that may fall into `span`; raises `NotReadable` unless all of them were read.
 
     The documents show `created_after` with a date and do not say whether that day is included, so
@@ -99,7 +132,7 @@ def _entries(api: CallingApi, span: _Span) -> Iterator[Entry]:
     day_before = (span.start.astimezone(UTC) - timedelta(days=1)).date()
     query = {"created_after": day_before.isoformat(), "page_size": str(PAGE_SIZE)}
     times: list[datetime | None] = []
-    for _ in range(MOST_PAGES):
+    for _ in range(most_pages):
         body = _body(api.logs(query))
         page = _page(body)
         yield from page
@@ -110,7 +143,7 @@ def _entries(api: CallingApi, span: _Span) -> Iterator[Entry]:
         if next_query == query:
             raise NotReadable("the voice logs' next page is the same page")
         query = next_query
-    raise NotReadable(f"more than {MOST_PAGES} pages of voice logs")
+    raise NotReadable(f"more than {most_pages} pages of voice logs")
 
 
 def _all_older(times: list[datetime | None], start: datetime) -> bool:

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from campaigns import reporting
 from campaigns.access import Permission
@@ -23,11 +22,15 @@ from campaigns.web.taking_out import EVIDENCE_FILE
 router = APIRouter(tags=["why"], route_class=BoundedRoute)
 
 Number = Annotated[str, Query(min_length=3, max_length=40, examples=["+12125550123"])]
+# A text, since a number would pass for the seconds since 1970, which nobody means.
 At = Annotated[
-    AwareDatetime | None,
+    str | None,
     Query(
-        description="The instant in question, with its offset; else now. Past ones are told "
-        "from the books."
+        min_length=16,
+        max_length=40,
+        description="The instant in question, with its offset; else now. Past ones are told from "
+        "the books.",
+        json_schema_extra={"format": "date-time"},
     ),
 ]
 _DOCUMENT: dict[int | str, dict[str, Any]] = {
@@ -48,7 +51,8 @@ def why(
 ) -> Why:
     """Why a number is, or was, not called: every gate's verdict, for each campaign that has it."""
     wanted = parse_number(number, country or config.default_country)
-    return reporting.why(session, wanted, now, around, at=at, campaign_id=campaign_id)
+    instant = reporting.read_instant(at or "")
+    return reporting.why(session, wanted, now, around, at=instant, campaign_id=campaign_id)
 
 
 @router.get(
@@ -66,7 +70,8 @@ def why_of_recipient(
     at: At = None,
 ) -> WhyInCampaign:
     """Why one person of one campaign is, or was, not called."""
-    return viewer.shown(reporting.why_of_recipient(session, recipient_id, now, around, at=at))
+    instant = reporting.read_instant(at or "")
+    return viewer.shown(reporting.why_of_recipient(session, recipient_id, now, around, at=instant))
 
 
 @router.get(

@@ -1,9 +1,7 @@
 """Why was this person not called, at what instant ever; and the evidence about one number."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
@@ -69,7 +67,7 @@ def show_why(
                 parse_number(number, config.default_country),
                 now,
                 around,
-                at=_instant(at, viewer.zone),
+                at=reporting.read_instant(at, viewer.zone),
                 campaign_id=_campaign(campaign),
             )
         except (InvalidInput, NotFound) as error:
@@ -91,17 +89,6 @@ def _why_page(
         problem=problem,
         gate_words=GATE_WORDS,
     )
-
-
-def _instant(text: str, zone: ZoneInfo) -> datetime | None:
-    """An instant on the viewer's clock, or one with its offset; blank is now."""
-    if not text.strip():
-        return None
-    try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise InvalidInput("Write the time as 2026-03-01T09:00, on your own clock.") from None
-    return at.replace(tzinfo=zone) if at.tzinfo is None else at
 
 
 def _campaign(text: str) -> int | None:

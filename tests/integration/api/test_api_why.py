@@ -45,6 +45,9 @@ def test_why_is_answered_for_a_number_and_for_a_person(client, person, running):
     past = {"number": NUMBER, "at": "2026-11-23T09:20:10-05:00", "campaign_id": running}
     assert client.get("/api/v1/why", params=past).json()["past"] is True
     assert client.get("/api/v1/why", params={"number": "12"}).status_code == 422
+    for at in ("0.5", "2026-11-23", "2026-11-23T09:00", "0001-01-01T00:00Z", "soon"):
+        answer = client.get(f"/api/v1/recipients/{person}/why", params={"at": at})
+        assert answer.status_code == 422, at
 
 
 def test_a_viewer_sees_why_with_numbers_masked_and_may_not_ask_by_number(
