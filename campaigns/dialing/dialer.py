@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # Slots that fall within this many seconds are claimed by one statement.
 GROUP_SECONDS = 0.02
+# How long a wait for a slot lasts before the clock is asked again.
+STRETCH_SECONDS = 0.5
 # How long to wait before asking again for slots that a claim had no room for.
 AGAIN_SECONDS = 0.01
 # Calls of an account keep this part of a second over its rate apart. It is a little less than the
@@ -102,10 +104,10 @@ class Dialer:
         was paused or there was no room, is asked for together with those behind it.
         """
         while slots and not self._leaving.is_set():
-            self._sleep_until(self._clock.boot_at(slots[0].slot_at))
+            self._sleep_until(slots[0].slot_at)
             end = max(slots[0].slot_at, self._clock.now()) + timedelta(seconds=GROUP_SECONDS)
             group = [slot for slot in slots if slot.slot_at <= end]
-            self._sleep_until(self._clock.boot_at(group[-1].slot_at))
+            self._sleep_until(group[-1].slot_at)
             if self._leaving.is_set():
                 break
             taken = self._dial_group(group)
@@ -129,11 +131,17 @@ class Dialer:
         except SQLAlchemyError as error:  # the tick finds that their slots have passed
             log.warning("slots could not be given back: %s", type(error).__name__)
 
-    def _sleep_until(self, boot: float) -> None:
-        """Wait, but for no slot when this process is leaving."""
-        wait = boot - boot_seconds()
-        if wait > 0:
-            self._leaving.wait(wait)
+    def _sleep_until(self, instant: datetime) -> None:
+        """Wait, but for no slot when this process is leaving.
+
+        In short stretches: the database's clock may have jumped since it was last measured, and
+        a wait worked out before that would last as long as the jump.
+        """
+        while not self._leaving.is_set():
+            wait = self._clock.boot_at(instant) - boot_seconds()
+            if wait <= 0:
+                return
+            self._leaving.wait(min(wait, STRETCH_SECONDS))
 
     def _dial_group(self, group: Sequence[QueuedSlot]) -> set[int]:
         """Claim what may go out now and hand each call to a thread at its instant.
@@ -174,7 +182,9 @@ class Dialer:
     def _send(self, one: Claimed, latest: float) -> None:
         """Hand a call to a thread at its instant; later than that it would crowd the next one."""
         at = self._clock.boot_at(one.post_at)
-        time.sleep(max(at - boot_seconds(), 0.0))  # claimed, so it goes out at its instant
+        # Claimed, so it goes out at its instant, unless that is beyond what the claim allows: then
+        # the clock has jumped, and nobody waits for as long as that.
+        time.sleep(max(min(at, latest) - boot_seconds(), 0.0))
         try:
             self._pool.submit(self._place, one, min(latest, at + PUNCTUAL_SECONDS))
         except RuntimeError:  # the pool is closing: this process is going away
@@ -212,7 +222,7 @@ class Dialer:
             log.exception("attempt %d cannot be posted", one.id)
             return DialAnswer(Answer.NOT_SENT, reason=type(error).__name__)
         crash_point("before_post")
-        if boot_seconds() > latest or self._clock.now() >= one.not_after:
+        if boot_seconds() >= latest or self._clock.now() >= one.not_after:
             self._cancel(one, "stale_claim")
             return None
         return self._ask(carrier, request)

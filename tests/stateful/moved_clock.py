@@ -7,6 +7,7 @@ search path. Nothing of the product is changed, and nobody waits.
 """
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
@@ -47,6 +48,7 @@ class MovedClock:
 
     def begin(self) -> None:
         """Back to where every story begins."""
+        self.slept: Callable[[], None] = lambda: None
         self._boot = BOOTED
         self._ahead = round(BEGINS.timestamp()) * 1_000_000 - BOOTED
         self._tell()

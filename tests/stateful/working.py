@@ -51,6 +51,7 @@ class MovedThreading:
             def wait(self, timeout: float | None = None) -> bool:
                 if not self.is_set() and timeout is not None:
                     moved.sleep(timeout)
+                    moved.slept()
                 return self.is_set()
 
         self.Event = Event
@@ -66,6 +67,7 @@ class Working(Deciding):
         # Where the next worker dies, or is frozen; and what happens between its claim and POST.
         self.dies: str | None = None
         self.between: Callable[[], None] = lambda: None
+        self.before_claim: Callable[[], None] = lambda: None
         self.broken: Broken | None = None
         self.deaths = self.answered = 0
         self.web(alive=True)
@@ -133,6 +135,10 @@ class Working(Deciding):
             self.engine, self.worker_clock, rules, self._carrier_of, self.wanted_back.extend
         )
 
+    def measured_while_asleep(self) -> None:
+        """The worker's clock is measured while it waits, as its heartbeat does every second."""
+        self.clock.slept = lambda: self.worker_clock.measure()
+
     def _carrier_of(self, account: int) -> Any:
         """Asked for between the claim and the POST."""
         if self.dies == "frozen":
@@ -185,6 +191,9 @@ class Working(Deciding):
 
     def crash_point(self, name: str) -> None:
         """The product names the places between two durable writes; a worker dies at one of them."""
+        if name == "before_claim":
+            before, self.before_claim = self.before_claim, lambda: None
+            before()
         if self.dies == name:
             raise Killed
 
