@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from campaigns import appointments, auditing
 from campaigns.access import Actor
 from campaigns.errors import NotAllowed, NotFound
 from campaigns.importing.persons import dedupe_key
+from campaigns.instants import GivenInstant
 from campaigns.models import Campaign, Recipient
 from campaigns.store import dispatch, imports, recurrences
 from campaigns.store.appointments import Move
@@ -22,7 +23,7 @@ class AppointmentMove(BaseModel):
         json_schema_extra={"examples": [{"appointment_at": "2026-11-25T10:00:00-05:00"}]},
     )
 
-    appointment_at: AwareDatetime = Field(description="ISO 8601 with an offset.")
+    appointment_at: GivenInstant = Field(description="ISO 8601 with an offset.")
 
 
 def move_appointment(

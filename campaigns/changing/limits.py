@@ -7,7 +7,7 @@ queued before, at most its look-ahead, is put back where that could be too much.
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from campaigns import auditing, compliance
@@ -15,6 +15,7 @@ from campaigns.access import Actor
 from campaigns.campaigning import campaign_by_id
 from campaigns.compliance import Place, PostalAddress
 from campaigns.errors import InvalidInput, NotAllowed
+from campaigns.instants import GivenInstant
 from campaigns.lifecycle import CampaignStatus
 from campaigns.models import Account, Campaign
 from campaigns.outcomes import release_cancelled
@@ -61,7 +62,7 @@ class HoursChange(BaseModel):
         description="Calling hours in the recipients' own local time, with their holidays, as when "
         "a campaign is created. They replace those there were.",
     )
-    ends_at: AwareDatetime | None = Field(
+    ends_at: GivenInstant | None = Field(
         None, description="ISO 8601 with offset; null: no end but that everybody was called."
     )
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from sqlalchemy.orm import Session
 
 from campaigns import auditing
@@ -16,6 +16,7 @@ from campaigns.importing.handing_in import FINAL
 from campaigns.importing.persons import MAX_NUMBERS, PersonRules, Refusal, dedupe_key
 from campaigns.importing.pushing import FieldValue, Text
 from campaigns.importing.records import MAX_CELL, MAX_COLUMNS
+from campaigns.instants import GivenInstant
 from campaigns.lifecycle import CampaignStatus, RecipientStatus
 from campaigns.models import Recipient
 from campaigns.reminders import ReminderRule, TooLate, due_times
@@ -50,7 +51,7 @@ class PersonChange(BaseModel):
     fields: dict[str, FieldValue] | None = Field(
         None, max_length=MAX_COLUMNS, description="The columns to change; the others stay."
     )
-    appointment_at: AwareDatetime | None = Field(
+    appointment_at: GivenInstant | None = Field(
         None, description="ISO 8601 with an offset; of reminders only."
     )
     zone: Annotated[Text, StringConstraints(max_length=100)] | None = Field(

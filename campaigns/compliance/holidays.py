@@ -15,6 +15,7 @@ import holidays as library
 from holidays.registry import COUNTRIES
 
 from campaigns.errors import InvalidInput
+from campaigns.instants import YEARS
 
 MOST_DATES = 400
 _HOW = 'Write for example "US", "US-CA" or "US-CA 2026-12-24".'
@@ -22,7 +23,6 @@ _KEYS = frozenset({"country", "subdivision", "dates", "except"})
 _FILLERS = frozenset({"on", "and", "of", "in", "holiday", "holidays"})
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LONGEST_TEXT = 12 * 2 * MOST_DATES
-_YEARS = range(2000, 2200)
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -178,6 +178,6 @@ def _each(values: Iterable[object]) -> Iterable[date]:
             day = date.fromisoformat(value)
         except ValueError:
             raise InvalidInput(f"“{str(value)[:40]}” is not a date such as 2026-12-24.") from None
-        if day.year not in _YEARS:
+        if day.year not in YEARS:
             raise InvalidInput(f"{value} has a year that cannot be meant.")
         yield day

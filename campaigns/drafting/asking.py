@@ -5,7 +5,6 @@ from contextlib import suppress
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AwareDatetime,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -19,6 +18,7 @@ from campaigns.drafting.retrying import preset_named
 from campaigns.drafting.wording import Wording
 from campaigns.errors import InvalidInput, NotAPhoneNumber
 from campaigns.flows.model import CallFlow
+from campaigns.instants import GivenInstant
 from campaigns.misfits import misfit
 from campaigns.phone import parse_number
 from campaigns.reminders import FORMATS, ReminderRule
@@ -115,10 +115,10 @@ class _Asked(Wording):
         "campaigns that name it. Unset: this campaign and its copies.",
         examples=["invoice 2026-17"],
     )
-    starts_at: AwareDatetime | None = Field(
+    starts_at: GivenInstant | None = Field(
         None, description="ISO 8601 with offset. A start before it is a schedule."
     )
-    ends_at: AwareDatetime | None = Field(None, description="ISO 8601 with offset.")
+    ends_at: GivenInstant | None = Field(None, description="ISO 8601 with offset.")
     max_cps: PositiveNumber | None = Field(
         None, le=1000, description="Calls per second, at most. Unset: as the account."
     )

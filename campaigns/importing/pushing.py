@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -26,6 +25,7 @@ from campaigns.importing.handing_in import FINAL, open_campaign
 from campaigns.importing.loading import reminder_rule
 from campaigns.importing.persons import MAX_NUMBERS, Accepted, PersonRules, Refusal, Rejected
 from campaigns.importing.records import MAX_CELL, MAX_COLUMNS
+from campaigns.instants import GivenInstant
 from campaigns.phone import parse_number
 from campaigns.store import imports, recipients, recipients_import, recurrences
 from campaigns.store.recipients_import import StagedPerson
@@ -89,7 +89,7 @@ class PushedRecipient(BaseModel):
         max_length=MAX_COLUMNS,
         description="What texts may use as {placeholders}.",
     )
-    appointment_at: AwareDatetime | None = Field(
+    appointment_at: GivenInstant | None = Field(
         None, description="ISO 8601 with an offset. A reminder needs it."
     )
     zone: Annotated[Text, StringConstraints(max_length=100)] | None = Field(

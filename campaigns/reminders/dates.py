@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from campaigns.compliance import zone_named
 from campaigns.errors import InvalidInput
+from campaigns.instants import YEARS
 
 MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
@@ -48,7 +49,6 @@ FORMATS: dict[str, re.Pattern[str]] = {
 
 _LONGEST_TEXT = 60
 NEARLY_ALL = 0.9
-_YEARS = range(2000, 2200)
 _WIDEST_OFFSET = timedelta(hours=14)
 
 
@@ -132,7 +132,7 @@ def _read(text: str, code: str) -> datetime:
     if found is None:
         raise _Unreadable(f"is not written as {code}")
     parts = found.groupdict()
-    if int(parts["year"]) not in _YEARS:
+    if int(parts["year"]) not in YEARS:
         raise _Unreadable("has a year that cannot be meant")
     try:
         return datetime(

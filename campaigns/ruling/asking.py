@@ -8,12 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from campaigns import compliance
 from campaigns.compliance import Answer, PostalAddress, Question, Rulebook
 from campaigns.errors import InvalidInput, NotAPhoneNumber
+from campaigns.instants import YEARS
 from campaigns.phone import Reason, e164_of, parse_number
 
 # Numbers that exist and belong to nobody in particular: an answer is owed, and it is no.
 _NOBODYS = frozenset({Reason.TOLL_FREE, Reason.PREMIUM, Reason.OTHER_TYPE})
-
-_YEARS = range(2000, 2200)  # for which zones and holidays are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def instant_of(text: str | None, now: datetime) -> datetime:
             f"“{text[:60]}” does not say in which zone it is. Add an offset, as in "
             "2026-12-01T20:30:00-05:00, or Z for UTC."
         )
-    if at.year not in _YEARS:
+    if at.year not in YEARS:
         raise InvalidInput(f"“{text[:60]}” has a year that cannot be meant.")
     return at.astimezone(UTC)
 

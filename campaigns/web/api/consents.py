@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from campaigns import consenting
 from campaigns.access import Permission
 from campaigns.compliance import Purpose
 from campaigns.consenting import ConsentRow, Said
+from campaigns.instants import GivenInstant
 from campaigns.web.api.optout_shapes import BadLine
 from campaigns.web.api.shapes import CONFLICT, NOT_FOUND, Before, BoundedRoute, Id, Limit, Page
 from campaigns.web.api.uploads import Upload, receive_file
@@ -64,8 +65,8 @@ class ConsentIn(BaseModel):
     subject: str | None = Field(
         None, max_length=200, description="Only about this, as campaigns name their subject."
     )
-    given_at: AwareDatetime | None = Field(None, description="When it was given; null: now.")
-    expires_at: AwareDatetime | None = Field(None, description="Null: without an end.")
+    given_at: GivenInstant | None = Field(None, description="When it was given; null: now.")
+    expires_at: GivenInstant | None = Field(None, description="Null: without an end.")
     put_back: StrictBool = Field(
         False, description="Let people who were blocked for want of it wait for their call."
     )
@@ -138,8 +139,8 @@ class ImportIn(BaseModel):
     evidence: str | None = Field(None, max_length=500, description="Else the file's name.")
     purpose: Purpose | None = None
     subject: str | None = Field(None, max_length=200)
-    given_at: AwareDatetime | None = None
-    expires_at: AwareDatetime | None = None
+    given_at: GivenInstant | None = None
+    expires_at: GivenInstant | None = None
     put_back: bool = False
     country: str | None = None
     file_name: str | None = Field(None, max_length=200)

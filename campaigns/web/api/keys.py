@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from fastapi import APIRouter, Depends
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from campaigns import api_keys
 from campaigns.access import Permission, Role
+from campaigns.instants import GivenInstant
 from campaigns.models import ApiKey
 from campaigns.web.api.shapes import NOT_FOUND, BoundedRoute, Id, Page
 from campaigns.web.auth import ViewerDep, needs
@@ -24,7 +25,7 @@ class KeyIn(BaseModel):
 
     name: str = Field(min_length=1, max_length=100, examples=["booking system"])
     role: Role = Field(Role.OPERATOR, description="What it opens, as for people.")
-    expires_at: AwareDatetime | None = Field(
+    expires_at: GivenInstant | None = Field(
         None, description="Until when; null for ever.", examples=[None]
     )
 

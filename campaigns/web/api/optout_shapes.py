@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from campaigns import opting_out
+from campaigns.instants import GivenInstant
 from campaigns.opting_out import Search
 from campaigns.web.api.shapes import LARGEST_ID
 
@@ -42,7 +43,7 @@ class OptOutIn(BaseModel):
     source: Literal["api", "verbal"] = Field(
         "api", description="`verbal`: the person said so, to somebody who wrote it down."
     )
-    expires_at: AwareDatetime | None = Field(
+    expires_at: GivenInstant | None = Field(
         None, description="Until when; null for ever.", examples=[None]
     )
     campaign_id: CampaignId = Field(None, examples=[None])
@@ -140,7 +141,7 @@ class ImportIn(BaseModel):
     """What is true of each number in a file that does not say so in a column of its own."""
 
     evidence: str | None = Field(None, max_length=500, description="Why; else the file's name.")
-    expires_at: AwareDatetime | None = Field(None, description="Until when; else for ever.")
+    expires_at: GivenInstant | None = Field(None, description="Until when; else for ever.")
     campaign_id: CampaignId = None
     country: str | None = Field(None, description="ISO 3166, of numbers without a country code.")
     file_name: str | None = Field(None, max_length=200)

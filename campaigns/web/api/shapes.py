@@ -7,9 +7,10 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import HTTPException, Path, Query, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from starlette.types import Message, Receive, Scope, Send
 
+from campaigns.instants import GivenInstant
 from campaigns.web.once import keeping_the_answer
 
 MOST_BODY_BYTES = 1024 * 1024
@@ -30,7 +31,7 @@ def _written_out(value: object) -> object:
 
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
-Instant = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+Instant = Annotated[GivenInstant, BeforeValidator(_written_out)]
 
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such thing."}}
 CONFLICT: dict[int | str, dict[str, Any]] = {

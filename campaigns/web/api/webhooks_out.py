@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from campaigns.access import Permission
+from campaigns.instants import GivenInstant
 from campaigns.models import WebhookEndpoint
 from campaigns.notifying import endpoints
 from campaigns.notifying.events import EVENT_TYPES, VERSION, message_id
@@ -120,7 +121,7 @@ class Since(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    since: AwareDatetime = Field(examples=["2026-03-01T00:00:00Z"])
+    since: GivenInstant = Field(examples=["2026-03-01T00:00:00Z"])
 
 
 class Replayed(BaseModel):

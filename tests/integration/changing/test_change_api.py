@@ -135,3 +135,14 @@ def test_viewers_change_nothing(app, client):
     ):
         body = {"max_cps": 1} if method == "PATCH" else None
         assert viewer.request(method, path, json=body).status_code == 403
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_an_instant_that_no_calendar_page_can_show_is_refused_in_words(client, engine, year):
+    with transaction(engine) as session:
+        person = make_recipient(session, 1, 9)
+    at = f"{year}-12-31T23:00:00-05:00"
+    answer = client.patch(f"/api/v1/recipients/{person}", json={"appointment_at": at})
+    assert answer.status_code == 422
+    assert "cannot be meant" in answer.text
+    assert client.get(f"/recipients/{person}/edit").status_code == 200
