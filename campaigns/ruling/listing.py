@@ -65,14 +65,23 @@ def _says(rule: Rule) -> Iterator[str]:
     """What it asks for, a phrase each."""
     yield from _about_hours(rule)
     for cap in rule.caps:
-        span = f"{cap.hours:g} hours" if cap.hours else f"{cap.days:g} days"
+        span = _spell(cap.hours, "hour") if cap.hours else _spell(cap.days or 0, "day")
         about = {"number": "to one number", "recipient": "to one person"}
         calls = "1 call" if cap.n == 1 else f"{cap.n} calls"
         yield f"{calls} in {span} {about.get(cap.scope, 'to one number on one subject')}"
     if rule.min_gap_hours:
-        yield f"{rule.min_gap_hours:g} hours between calls to one number"
+        whole = rule.min_gap_hours >= 1
+        gap = (
+            _spell(rule.min_gap_hours, "hour") if whole else f"{rule.min_gap_hours * 60:g} minutes"
+        )
+        yield f"{gap} between calls to one number"
     yield from _about_duties(rule)
     yield from _about_afterwards(rule)
+
+
+def _spell(n: float, unit: str) -> str:
+    """A number of hours or days in words: "4 hours", "a day"."""
+    return {"hour": "an hour", "day": "a day"}[unit] if n == 1 else f"{n:g} {unit}s"
 
 
 def _about_hours(rule: Rule) -> Iterator[str]:
