@@ -67,11 +67,11 @@ def _read_the_rejects(page: Page) -> None:
         page.get_by_role("link", name="Download the rejected rows").click()
     text = Path(waiting.value.path()).read_text("utf-8-sig")
     lost, torn = csv.DictReader(io.StringIO(text, newline=""))
-    assert (lost["line"], lost["reason"]) == ("5", "digits_lost")
-    assert LOST_NUMBER in lost["row"]
-    assert "Lucía Peña" in lost["row"]
-    assert torn["line"] == "7"
-    assert "Jürgen Groß" in torn["row"]
+    assert (lost["outdial_line"], lost["outdial_reason"]) == ("5", "digits_lost")
+    # In the list's own columns, so that it can be corrected and brought again.
+    assert (lost["Name"], lost["Phone"]) == ("Lucía Peña", LOST_NUMBER)
+    assert torn["outdial_line"] == "7"
+    assert "Jürgen Groß" in torn["Name"]
     # Only the damaged row is lost: the one after it was imported.
     assert "Inés" not in text
 

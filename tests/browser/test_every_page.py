@@ -50,6 +50,10 @@ PAGES = [
     "/rules",
     "/rules?country=US&number=%2B13055550123",
     "/opt-outs/{opt_out}",
+    "/why",
+    "/why?number=%2B12125550100",
+    "/evidence?number=%2B12125550100",
+    "/consents",
     "/imports",
     "/accounts",
     "/accounts/new",
@@ -76,7 +80,7 @@ PAGES = [
 HOME = re.compile("^(Outdial|To the overview)$")
 EMPTY = [
     *("/", "/campaigns", "/campaigns/new", "/recipients", "/doubt", "/opt-outs", "/imports"),
-    *("/accounts", "/users", "/keys", "/webhooks", "/audit"),
+    *("/consents", "/accounts", "/users", "/keys", "/webhooks", "/audit"),
 ]
 
 

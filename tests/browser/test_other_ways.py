@@ -167,7 +167,7 @@ def _create_by_keys(page: Page) -> None:
 def _list_by_keys(page: Page) -> None:
     _reach(page, page.get_by_label("Choose a file"))
     with page.expect_file_chooser() as waiting:
-        page.keyboard.press("Enter")
+        page.keyboard.press("Space")
     content: FilePayload = {
         "name": "members.csv",
         "mimeType": "text/csv",

@@ -167,7 +167,7 @@ def _opt_somebody_out(visit: Visit, campaign: int) -> int:
         visit.stack.run("campaign", "recipients", str(campaign), "--status", "pending", *ALL)
     )
     # The next in the queue, so that their turn comes while we watch.
-    waiting.sort(key=lambda one: (one["next_attempt_at"], one["id"]))
+    waiting.sort(key=lambda one: (one["deadline_at"], one["next_attempt_at"], one["id"]))
     person = next(one for one in waiting if not _attempts(visit, one["id"]))
     number = person["numbers"][0]
     page.get_by_role("link", name="Opt-outs").click()
