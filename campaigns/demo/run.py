@@ -85,7 +85,7 @@ class DemoRun:
         self._rejected = 0
         self._opted_out = 0
         self._opted_out_due = 0
-        self._open_zones: list[str] | None = None
+        self.open_zones: list[str] | None = None
         self._late_left = LATE_OPT_OUTS
         self._began = 0.0
 
@@ -131,7 +131,7 @@ class DemoRun:
     def _file(self, now: datetime) -> Path:
         if self._options.csv_file is not None:
             return self._options.csv_file
-        self._open_zones, _ = people.zones_by_hour(now)
+        self.open_zones, _ = people.zones_by_hour(now)
         path = self._data_dir / "recipients.csv"
         generated = people.generate(self._options.recipients, now, self._rng)
         path.write_text(generated.csv_text, encoding="utf-8", newline="")
@@ -201,7 +201,7 @@ class DemoRun:
         with transaction(self._engine) as session:
             statuses = books.recipients_by_status(session)
             progress.total = sum(statuses.values())
-            left = books.unfinished(session, self._open_zones)
+            left = books.unfinished(session, self.open_zones)
             progress.done = (
                 progress.total - statuses.get("pending", 0) - statuses.get("in_flight", 0)
             )
@@ -232,7 +232,7 @@ class DemoRun:
         seconds = time.monotonic() - self._began
         with transaction(self._engine) as session:
             now = database_now(session)
-            closed = books.due_behind_closed_windows(session, self._open_zones or [], now)
+            closed = books.due_behind_closed_windows(session, self.open_zones or [], now)
         log = CarrierLog(self.stack.simulator_url)
         log.settle()
         with transaction(self._engine) as session:
@@ -251,7 +251,7 @@ class DemoRun:
                     opted_out_due=self._opted_out_due,
                     closed_due=closed,
                     opt_outs=self._opt_outs,
-                    guarded_zones=self._open_zones is not None,
+                    guarded_zones=self.open_zones is not None,
                     seconds=seconds,
                 ),
                 self.vault,

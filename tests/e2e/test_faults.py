@@ -112,5 +112,7 @@ def test_a_hostile_carrier(tmp_path: Path) -> None:
         for fault in ("refuse_429", "error_500_accepted", "duplicate", "reorder", "lose", "forge"):
             assert fired.get(fault, 0) > 0, f"{fault} never fired"
         assert result.in_doubt > 0
-        log = stage.value("SELECT count(*) FROM campaign_log WHERE account_id IS NOT NULL")
-        assert log == 0, "the account was paused although nothing was its fault"
+        # It may have gone slower for a while, and said so; it was never paused.
+        paused = stage.value("SELECT count(*) FROM campaign_log WHERE sentence LIKE '%paused%'")
+        assert paused == 0, "the account was paused although nothing was its fault"
+        assert stage.value("SELECT count(*) FROM accounts WHERE status <> 'active'") == 0
