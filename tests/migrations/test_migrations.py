@@ -8,28 +8,23 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event, text
-from sqlalchemy.engine import make_url
 
 from campaigns import migrations
 from campaigns.db import engine_for
 from campaigns.local import ServerUrls
 from campaigns.models import Base
 from campaigns.store.gate import GATE_LOCK
+from tests.databases import drop_database, make_database
 
 
 @pytest.fixture
 def fresh(servers: ServerUrls, worker_id: str) -> Iterator[Engine]:
     """A database without any table."""
     name = f"outdial_migrations_{worker_id}"
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
-    url = make_url(servers.database_url).set(database=name)
-    engine = engine_for(url.render_as_string(hide_password=False), pool_size=2)
+    engine = engine_for(make_database(servers.database_url, name), pool_size=2)
     yield engine
     engine.dispose()
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    drop_database(servers.database_url, name)
 
 
 def things(engine: Engine) -> set[tuple[str, str]]:

@@ -2,31 +2,25 @@
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from campaigns import migrations
 from campaigns.db import engine_for
 from campaigns.local import ServerUrls
+from tests.databases import drop_database, make_database
 
 
 @pytest.fixture
 def fresh(servers: ServerUrls, worker_id: str) -> Iterator[Engine]:
     """A database with the tables of this migration."""
     name = f"outdial_opt_outs_{worker_id}"
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
-    url = make_url(servers.database_url).set(database=name)
-    engine = engine_for(url.render_as_string(hide_password=False), pool_size=2)
+    engine = engine_for(make_database(servers.database_url, name), pool_size=2)
     migrations.upgrade(engine, "0006")
     yield engine
     engine.dispose()
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    drop_database(servers.database_url, name)
 
 
 def record(engine: Engine, *rows: str) -> None:

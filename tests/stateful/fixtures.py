@@ -1,4 +1,7 @@
-"""A database of its own, in which time stands still until it is moved; and a world in it."""
+"""A database of its own, in which time stands still until it is moved; and a world in it.
+
+tests/conftest.py takes these fixtures for all folders: a test process has one such database.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -8,11 +11,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import Engine
-from sqlalchemy.engine import make_url
 
 from campaigns import migrations
 from campaigns.db import engine_for
 from campaigns.local import ServerUrls
+from tests.databases import make_database
 from tests.stateful.moved_clock import SCHEMA, SEARCH_PATH, MovedClock
 from tests.stateful.working import in_moved_time
 from tests.stateful.world import World, watched
@@ -22,14 +25,12 @@ from tests.stateful.world import World, watched
 def moved_engine(servers: ServerUrls) -> Iterator[Engine]:
     """An engine on a database whose clock is moved by hand; the migrations built it."""
     name = f"outdial_moved_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
+    url = make_database(servers.database_url, name)
+    with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f'ALTER DATABASE "{name}" SET search_path = {SEARCH_PATH}')
         # Nothing here survives a crash of the server, and nothing has to.
         connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
-    url = make_url(servers.database_url).set(database=name)
-    engine = engine_for(url.render_as_string(hide_password=False), pool_size=5, pre_ping=False)
+    engine = engine_for(url, pool_size=5, pre_ping=False)
     with engine.begin() as session:
         session.exec_driver_sql(SCHEMA)
     migrations.upgrade(engine)

@@ -13,7 +13,7 @@ from campaigns.errors import OutdialError
 from campaigns.flows.builtin import announcement_flow
 from campaigns.importing import ImportOptions, PushedRecipient
 from campaigns.models import Account
-from tests.conftest import empty_database
+from tests.databases import empty_database
 from tests.factories import make_account, make_campaign, make_flow
 from tests.stateful.exchange import Exchange
 from tests.stateful.moved_clock import MovedClock

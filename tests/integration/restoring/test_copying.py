@@ -3,15 +3,14 @@
 import os
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.engine import make_url
 
 from campaigns import migrations, restoring
 from campaigns.db import engine_for, transaction
 from campaigns.errors import InvalidInput, NotAllowed, Unavailable
 from campaigns.store import dispatch, installation
+from tests.databases import drop_database, make_database
 from tests.factories import make_account, make_campaign, make_recipient
 
 
@@ -19,16 +18,11 @@ from tests.factories import make_account, make_campaign, make_recipient
 def own(servers, worker_id) -> Iterator[Engine]:
     """A database that may be replaced."""
     name = f"outdial_backup_{worker_id}"
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
-    url = make_url(servers.database_url).set(database=name)
-    engine = engine_for(url.render_as_string(hide_password=False), pool_size=2)
+    engine = engine_for(make_database(servers.database_url, name), pool_size=2)
     migrations.upgrade(engine)
     yield engine
     engine.dispose()
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    drop_database(servers.database_url, name)
 
 
 def url_of(engine: Engine) -> str:

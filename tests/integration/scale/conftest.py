@@ -4,15 +4,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import psycopg
 import pytest
 from sqlalchemy import Engine
-from sqlalchemy.engine import make_url
 
 from benchmarks.seed_million import Seeded, Size, seed
 from campaigns import migrations
 from campaigns.db import engine_for
 from campaigns.local import ServerUrls
+from tests.databases import drop_database, make_database
 
 RECIPIENTS = int(os.environ.get("OUTDIAL_SEED_RECIPIENTS", "40000"))
 
@@ -35,13 +34,9 @@ class Filled:
 def filled(servers: ServerUrls, worker_id: str) -> Iterator[Filled]:
     """Made once for all tests of this folder, which change nothing that stays."""
     name = f"outdial_scale_{worker_id}"
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
-    url = make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
+    url = make_database(servers.database_url, name)
     engine = engine_for(url, pool_size=5)
     migrations.upgrade(engine)
     yield Filled(engine, url, seed(engine, Size(RECIPIENTS, 3 * RECIPIENTS)))
     engine.dispose()
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    drop_database(servers.database_url, name)
