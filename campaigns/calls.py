@@ -46,6 +46,7 @@ class Answer(StrEnum):
     FAULT = "fault"  # caller id, credentials, balance, permission: the account must pause
     CONGESTED = "congested"  # refused unprocessed; back off, nothing was spent
     NOT_SENT = "not_sent"  # the request provably never left; back off, nothing was spent
+    TOO_LATE = "too_late"  # we let it be just before the first byte; nothing was sent
     IN_DOUBT = "in_doubt"  # anything else: a call may exist
 
 

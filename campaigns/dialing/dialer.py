@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -41,6 +41,7 @@ PERIOD_OF_RATE = 1.01
 # A call this late after its instant is given up: it would crowd those behind it, and the provider
 # would see more than its rate.
 PUNCTUAL_SECONDS = 0.02
+TOO_LATE = DialAnswer(Answer.TOO_LATE)
 # Why an attempt was cancelled whose worker was told to end before its slot.
 LEFT = "worker_left"
 # How long an answer is kept while the database is away, seconds between tries.
@@ -72,6 +73,8 @@ class Dialer:
         self._carrier_of, self._recall = carrier_of, recall
         self._free = threading.Semaphore(rules.threads)
         self._pool = ThreadPoolExecutor(rules.threads, thread_name_prefix="dial")
+        self._warmer = ThreadPoolExecutor(1, thread_name_prefix="warm")
+        self._warming: Future[None] | None = None
         self._leaving = threading.Event()
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -85,6 +88,7 @@ class Dialer:
     def close(self) -> None:
         """Wait for the answers that are still out, and record them."""
         self.leave()
+        self._warmer.shutdown(wait=True)
         self._pool.shutdown(wait=True)
 
     def run_batch(self, attempt_ids: Sequence[int]) -> None:
@@ -103,6 +107,7 @@ class Dialer:
         A group is everything due by then, so that a slot which is left over, because its campaign
         was paused or there was no room, is asked for together with those behind it.
         """
+        self._warm_up(slots[0].account_id)
         while slots and not self._leaving.is_set():
             self._sleep_until(slots[0].slot_at)
             end = max(slots[0].slot_at, self._clock.now()) + timedelta(seconds=GROUP_SECONDS)
@@ -117,6 +122,18 @@ class Dialer:
                 time.sleep(AGAIN_SECONDS)
         if slots:
             self._let_go(slots)
+
+    def _warm_up(self, account_id: int) -> None:
+        """Have a line open when the first slot comes, beside everything else."""
+
+        def open_a_line() -> None:
+            try:
+                self._carrier_of(account_id).provider.warm_up()
+            except Exception as error:  # the call itself will tell what is wrong
+                log.warning("no line was opened ahead: %s", type(error).__name__)
+
+        if self._warming is None or self._warming.done():
+            self._warming = self._warmer.submit(open_a_line)
 
     def _let_go(self, slots: Sequence[QueuedSlot]) -> None:
         """Give back what nobody else was told of: the next tick gives it new slots at once.
@@ -208,6 +225,9 @@ class Dialer:
     def _post(self, one: Claimed, latest: float) -> DialAnswer | None:
         """Write the one POST, unless it is too late for it; then cancel, since nothing was sent.
 
+        Asked again when a line is ready: a claim grows old while a connection is made, and what
+        stopped the call meanwhile would not be seen.
+
         What cannot even be asked for is answered here as a provider would: the number is refused
         (a live account and fiction), or the account is at fault, or nothing was sent.
         """
@@ -222,15 +242,20 @@ class Dialer:
             log.exception("attempt %d cannot be posted", one.id)
             return DialAnswer(Answer.NOT_SENT, reason=type(error).__name__)
         crash_point("before_post")
-        if boot_seconds() >= latest or self._clock.now() >= one.not_after:
+
+        def still() -> bool:
+            return boot_seconds() < latest and self._clock.now() < one.not_after
+
+        answer = self._ask(carrier, request, still) if still() else TOO_LATE
+        if answer.answer is Answer.TOO_LATE:
             self._cancel(one, "stale_claim")
             return None
-        return self._ask(carrier, request)
+        return answer
 
     @staticmethod
-    def _ask(carrier: Carrier, request: CallRequest) -> DialAnswer:
+    def _ask(carrier: Carrier, request: CallRequest, still: Callable[[], bool]) -> DialAnswer:
         try:
-            return carrier.provider.place_call(request)
+            return carrier.provider.place_call(request, still)
         except Exception as error:  # a fault of ours after the write must not look like "not sent"
             log.exception("the provider adapter failed")
             return DialAnswer(Answer.IN_DOUBT, reason=f"adapter: {type(error).__name__}")

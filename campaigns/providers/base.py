@@ -1,6 +1,6 @@
 """What every telephony provider must do for us. One file (or folder) per provider implements it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -42,8 +42,18 @@ class Provider(Protocol):
 
     name: str
 
-    def place_call(self, request: CallRequest) -> DialAnswer:
-        """Write the one POST that places a call and classify the answer. Never raises for I/O."""
+    def warm_up(self) -> None:
+        """Have a line to the provider open, since a claim does not outlast a handshake.
+
+        Never raises for I/O, and asks the provider for nothing.
+        """
+
+    def place_call(self, request: CallRequest, still: Callable[[], bool]) -> DialAnswer:
+        """Write the one POST that places a call and classify the answer. Never raises for I/O.
+
+        `still` is asked when everything is ready and the first byte comes next: whether the call
+        may still be placed. If not, nothing is written and the answer is TOO_LATE.
+        """
 
     def cancel_call(self, provider_call_id: str) -> HangUp:
         """Cancel a call that nobody has answered yet."""

@@ -34,6 +34,8 @@ def started(home: Path, *words: str) -> "subprocess.Popen[str]":
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Whoever runs the tests in the background of a shell has Ctrl-C ignored, and so would it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
@@ -51,17 +53,8 @@ def processes_below(home: Path) -> list[str]:
     return found
 
 
-# All but the network to the carrier, the clocks and the disk, and opt-outs aimed at a call that is
-# claimed and not yet written: a request that is long in connecting is written after them, which
-# docs/reliability.md says. Those are for the long drill, by hand.
-KINDS = (
-    "carrier,callbacks,process,crash,redis,postgres,messages,"
-    "opt_out_of_a_queued_call,opt_out_of_a_ringing_call,pause,pause_of_an_account,stop,switch_off"
-)
-
-
-def test_every_invariant_is_kept_while_much_fails(tmp_path: Path) -> None:
-    drill = started(tmp_path, "--seed", "11", "--minutes", "0.6", "--faults", KINDS)
+def test_every_invariant_is_kept_while_everything_fails(tmp_path: Path) -> None:
+    drill = started(tmp_path, "--seed", "11", "--minutes", "0.6")
     out, err = drill.communicate(timeout=380)
     report = json.loads(out) if out else {}
     told = {name: one["broken"] for name, one in report.get("invariants", {}).items()}

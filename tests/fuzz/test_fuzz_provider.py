@@ -15,6 +15,7 @@ from campaigns.providers.http import make_client
 from campaigns.providers.signalwire import SignalWire, checking, signatures
 from campaigns.providers.signalwire.logs import MOST_PAGES
 from tests.fuzz.budget import search, storable
+from tests.providers.still import always
 
 CREDENTIALS = Credentials("https://example.signalwire.com", "project", "token", "PSK_test")
 POSTED = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -90,7 +91,7 @@ def provider(replies: list[Made]) -> tuple[SignalWire, list[httpx.Request]]:
 @given(REPLIES)
 def test_any_answer_to_a_dial(reply):
     asked_of, asked = provider([reply])
-    answer = asked_of.place_call(REQUEST)
+    answer = asked_of.place_call(REQUEST, always)
     status, _, body = reply
     assert len(asked) == 1, "a POST was repeated"
     assert storable(answer.reason)

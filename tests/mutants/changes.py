@@ -72,10 +72,10 @@ def in_doubt_treated_as_failed(world: World, patch: pytest.MonkeyPatch) -> None:
 def request_repeated(world: World, patch: pytest.MonkeyPatch) -> None:
     """As an HTTP client does that retries what it has no answer to."""
 
-    def ask(carrier: Carrier, request: CallRequest) -> DialAnswer:
-        first = carrier.provider.place_call(request)
+    def ask(carrier: Carrier, request: CallRequest, still: Callable[[], bool]) -> DialAnswer:
+        first = carrier.provider.place_call(request, still)
         doubtful = first.answer is Answer.IN_DOUBT
-        return carrier.provider.place_call(request) if doubtful else first
+        return carrier.provider.place_call(request, lambda: True) if doubtful else first
 
     patch.setattr(Dialer, "_ask", staticmethod(ask))
 

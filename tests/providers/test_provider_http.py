@@ -25,6 +25,7 @@ from campaigns.providers.http import (
     shared_client,
 )
 from campaigns.providers.signalwire import SignalWire
+from tests.providers.still import always
 
 REQUEST = CallRequest(
     to="+12025550101",
@@ -64,7 +65,7 @@ def read_request(connection: socket.socket) -> None:
 
 def place_call(url: str, **settings: float) -> Answer:
     with make_client(Settings(**settings)) as client:  # type: ignore[arg-type]
-        return SignalWire(Credentials(url, *AUTH), client).place_call(REQUEST).answer
+        return SignalWire(Credentials(url, *AUTH), client).place_call(REQUEST, always).answer
 
 
 def test_nobody_listens():
@@ -158,7 +159,9 @@ def test_sixty_four_threads_share_one_client_and_no_cookies():
         thread.start()
         credentials = Credentials(f"http://127.0.0.1:{server.server_port}", *AUTH)
         provider = SignalWire(credentials, client)
-        answers = list(pool.map(provider.place_call, [REQUEST] * 256))
+        answers = list(
+            pool.map(lambda request: provider.place_call(request, always), [REQUEST] * 256)
+        )
         client.close()
         server.shutdown()
         thread.join()

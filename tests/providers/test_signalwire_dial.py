@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from campaigns.calls import Answer, CallRequest
 from campaigns.providers.http import Reply
 from campaigns.providers.signalwire.answers import read_dial_answer, retry_after
+from tests.providers.still import always
 
 REQUEST = CallRequest(
     to="+12025550101",
@@ -82,7 +83,7 @@ def errors(*codes: str, attribute: str | None = None) -> dict[str, Any]:
 
 
 def test_a_campaign_call_always_carries_document_time_limit_and_status_address(wire):
-    answer = wire.provider.place_call(REQUEST)
+    answer = wire.provider.place_call(REQUEST, always)
 
     assert answer.answer is Answer.ACCEPTED
     assert answer.provider_call_id == "call-1"
@@ -109,14 +110,14 @@ def test_a_campaign_call_always_carries_document_time_limit_and_status_address(w
 
 
 def test_what_was_not_given_is_not_sent(wire):
-    wire.provider.place_call(replace(REQUEST, fallback_url=None, variables={}))
+    wire.provider.place_call(replace(REQUEST, fallback_url=None, variables={}), always)
 
     assert not {"fallback_url", "custom_variables"} & wire.sent()["params"].keys()
 
 
 @pytest.mark.parametrize("body", [{"id": "a-1"}, {"call_id": "a-1"}, {"id": "", "call_id": "a-1"}])
 def test_the_id_is_found_under_either_name(wire, body):
-    answer = wire.replies(201, body).provider.place_call(REQUEST)
+    answer = wire.replies(201, body).provider.place_call(REQUEST, always)
 
     assert (answer.answer, answer.provider_call_id) == (Answer.ACCEPTED, "a-1")
 
@@ -142,7 +143,7 @@ def test_the_id_is_found_under_either_name(wire, body):
     ],
 )
 def test_success_without_a_usable_id_is_in_doubt(wire, body):
-    answer = wire.replies(200, body).provider.place_call(REQUEST)
+    answer = wire.replies(200, body).provider.place_call(REQUEST, always)
 
     assert answer.answer is Answer.IN_DOUBT
     assert answer.provider_call_id is None
@@ -158,7 +159,7 @@ def test_success_without_a_usable_id_is_in_doubt(wire, body):
     ],
 )
 def test_every_documented_code(wire, code, expected):
-    answer = wire.replies(422, errors(code)).provider.place_call(REQUEST)
+    answer = wire.replies(422, errors(code)).provider.place_call(REQUEST, always)
 
     assert (answer.answer, answer.reason, answer.http_status) == (expected, code, 422)
 
@@ -166,14 +167,18 @@ def test_every_documented_code(wire, code, expected):
 @pytest.mark.parametrize("attribute", ["from", "caller_id", "params.from", "to_script"])
 def test_a_number_code_about_our_own_number_is_a_fault(wire, attribute):
     """Otherwise one mistyped caller id would end every recipient of the campaign."""
-    answer = wire.replies(422, errors("not_e164", attribute=attribute)).provider.place_call(REQUEST)
+    answer = wire.replies(422, errors("not_e164", attribute=attribute)).provider.place_call(
+        REQUEST, always
+    )
 
     assert answer.answer is Answer.FAULT
 
 
 @pytest.mark.parametrize("attribute", ["to", "params.to", "/params/to", "params[to]", "to_number"])
 def test_a_number_code_about_the_number_called_ends_it(wire, attribute):
-    answer = wire.replies(422, errors("not_e164", attribute=attribute)).provider.place_call(REQUEST)
+    answer = wire.replies(422, errors("not_e164", attribute=attribute)).provider.place_call(
+        REQUEST, always
+    )
 
     assert answer.answer is Answer.BAD_NUMBER
 
@@ -189,7 +194,7 @@ def test_a_number_code_about_the_number_called_ends_it(wire, attribute):
     ],
 )
 def test_of_several_errors_the_worst_counts(wire, codes, expected):
-    answer = wire.replies(422, errors(*codes)).provider.place_call(REQUEST)
+    answer = wire.replies(422, errors(*codes)).provider.place_call(REQUEST, always)
 
     assert answer.answer is expected
     assert answer.reason == ", ".join(codes)
@@ -221,7 +226,7 @@ def test_of_several_errors_the_worst_counts(wire, codes, expected):
     ],
 )
 def test_every_status(wire, status, body, expected, reason):
-    answer = wire.replies(status, body, location="/elsewhere").provider.place_call(REQUEST)
+    answer = wire.replies(status, body, location="/elsewhere").provider.place_call(REQUEST, always)
 
     assert (answer.answer, answer.reason, answer.http_status) == (expected, reason, status)
     assert len(wire.requests) == 1
@@ -251,7 +256,7 @@ def test_every_status(wire, status, body, expected, reason):
     ],
 )
 def test_every_failure_of_the_network(wire, error, expected):
-    answer = wire.raises(error).provider.place_call(REQUEST)
+    answer = wire.raises(error).provider.place_call(REQUEST, always)
 
     assert answer.answer is expected
     assert type(error).__name__ in answer.reason
@@ -261,7 +266,7 @@ def test_every_failure_of_the_network(wire, error, expected):
 
 def test_an_answer_without_end_is_in_doubt(wire):
     wire.answer = lambda request: httpx.Response(200, content=(b" " * 1_000_000 for _ in range(99)))
-    answer = wire.provider.place_call(REQUEST)
+    answer = wire.provider.place_call(REQUEST, always)
 
     assert answer.answer is Answer.IN_DOUBT
     assert "larger" in answer.reason
@@ -269,7 +274,7 @@ def test_an_answer_without_end_is_in_doubt(wire):
 
 def test_an_answer_that_trickles_is_in_doubt(wire, monkeypatch):
     monkeypatch.setattr("campaigns.providers.http.LONGEST_ANSWER", -1.0)
-    answer = wire.provider.place_call(REQUEST)
+    answer = wire.provider.place_call(REQUEST, always)
 
     assert answer.answer is Answer.IN_DOUBT
     assert "longer" in answer.reason
@@ -290,7 +295,7 @@ def test_an_answer_that_trickles_is_in_doubt(wire, monkeypatch):
     ],
 )
 def test_our_own_mistakes_are_never_sent(wire, change: Mapping[str, Any], expected):
-    answer = wire.provider.place_call(replace(REQUEST, **change))
+    answer = wire.provider.place_call(replace(REQUEST, **change), always)
 
     assert answer.answer is expected
     assert answer.reason
@@ -326,11 +331,11 @@ def test_retry_after_as_a_date_counts_from_the_answers_own_date():
 
 def test_only_congestion_carries_a_wait(wire):
     wire.replies(429, b"", retry_after="7")
-    assert wire.provider.place_call(REQUEST).retry_after == 7.0
+    assert wire.provider.place_call(REQUEST, always).retry_after == 7.0
     wire.replies(422, errors("max_queued_calls_exceeded"), retry_after="8")
-    assert wire.provider.place_call(REQUEST).retry_after == 8.0
+    assert wire.provider.place_call(REQUEST, always).retry_after == 8.0
     wire.replies(500, b"", retry_after="9")
-    assert wire.provider.place_call(REQUEST).retry_after is None
+    assert wire.provider.place_call(REQUEST, always).retry_after is None
 
 
 @given(

@@ -6,6 +6,7 @@ import pytest
 
 from campaigns.errors import InvalidInput
 from campaigns.providers.signalwire.params import DialParams
+from tests.providers.still import always
 
 
 def test_all_parameters_of_dial_reach_the_wire(wire):
@@ -29,7 +30,7 @@ def test_all_parameters_of_dial_reach_the_wire(wire):
         custom_variables={"_a": "x" * 1024},
         headers=[("X-Reason", "reminder")],
     )
-    wire.provider.dial(params)
+    wire.provider.dial(params, always)
 
     assert wire.sent()["params"] == {
         "from": "+12025550199",

@@ -244,7 +244,12 @@ class Line:
     account: int
     name: str = "fake"
 
-    def place_call(self, request: CallRequest) -> DialAnswer:
+    def warm_up(self) -> None:
+        """There is always a line here."""
+
+    def place_call(self, request: CallRequest, still: Callable[[], bool]) -> DialAnswer:
+        if not still():
+            return DialAnswer(Answer.TOO_LATE)
         return self.exchange.take(self.account, request)
 
     def cancel_call(self, provider_call_id: str) -> HangUp:

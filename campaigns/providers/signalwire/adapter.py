@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-import httpx
-
 from campaigns.calls import (
     Answer,
     CallEvent,
@@ -15,7 +13,7 @@ from campaigns.calls import (
 )
 from campaigns.errors import InvalidInput
 from campaigns.providers.base import Credentials, Signature
-from campaigns.providers.http import NoAnswer, NotSent, Reply
+from campaigns.providers.http import NoAnswer, NotSent, ProviderClient, Reply, TooLate
 from campaigns.providers.signalwire import events, logs, signatures
 from campaigns.providers.signalwire.answers import is_call_id, read_dial_answer, read_hang_up
 from campaigns.providers.signalwire.calling import CallingApi
@@ -30,12 +28,16 @@ class SignalWire:
 
     name = "signalwire"
 
-    def __init__(self, credentials: Credentials, client: httpx.Client | None = None) -> None:
+    def __init__(self, credentials: Credentials, client: ProviderClient | None = None) -> None:
         self._api = CallingApi(credentials, client)
         self._signing_key = credentials.signing_key
 
-    def place_call(self, request: CallRequest) -> DialAnswer:
-        """Write the one POST that places a call and classify the answer.
+    def warm_up(self) -> None:
+        """Have a line to the Space open. Asks for nothing."""
+        self._api.warm_up()
+
+    def place_call(self, request: CallRequest, still: Callable[[], bool]) -> DialAnswer:
+        """Write the one POST that places a call, if `still` says so at its first byte.
 
         Never raises: a request that our own rules refuse is not sent and counts as a bad number
         or, when anything but the number is wrong, as a fault.
@@ -46,12 +48,14 @@ class SignalWire:
             params = _dial_params(request)
         except InvalidInput as error:
             return DialAnswer(Answer.FAULT, reason=str(error)[:300])
-        return self.dial(params)
+        return self.dial(params, still)
 
-    def dial(self, params: DialParams) -> DialAnswer:
+    def dial(self, params: DialParams, still: Callable[[], bool]) -> DialAnswer:
         """Place a call with any of the provider's own parameters; otherwise like `place_call`."""
         try:
-            return read_dial_answer(self._api.dial(params))
+            return read_dial_answer(self._api.dial(params, still))
+        except TooLate as error:
+            return DialAnswer(Answer.TOO_LATE, reason=str(error))
         except NotSent as error:
             return DialAnswer(Answer.NOT_SENT, reason=str(error))
         except NoAnswer as error:

@@ -5,14 +5,12 @@ token as basic credentials (SignalWire documents: Calling API). Each method send
 request and raises `NotSent` or `NoAnswer` when no complete answer came back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
-
-import httpx
 
 from campaigns.calls import JSON
 from campaigns.providers.base import Credentials
-from campaigns.providers.http import Reply, exchange, shared_client
+from campaigns.providers.http import ProviderClient, Reply, exchange, shared_client
 from campaigns.providers.signalwire.params import DialParams
 
 CALLS_PATH = "/api/calling/calls"
@@ -22,14 +20,18 @@ LOGS_PATH = "/api/voice/logs"
 class CallingApi:
     """One project of one Space. Stateless, therefore safe on any number of threads."""
 
-    def __init__(self, credentials: Credentials, client: httpx.Client | None = None) -> None:
+    def __init__(self, credentials: Credentials, client: ProviderClient | None = None) -> None:
         self._base_url = credentials.base_url.rstrip("/")
         self._auth = (credentials.project_id, credentials.api_token)
         self._client = client
 
-    def dial(self, params: DialParams) -> Reply:
-        """Place a call."""
-        return self._command({"command": "dial", "params": params.as_wire()})
+    def warm_up(self) -> None:
+        """Have a line open. Writes nothing."""
+        self._http().warm_up(self._base_url)
+
+    def dial(self, params: DialParams, still: Callable[[], bool]) -> Reply:
+        """Place a call, if `still` says so at its first byte; raises `TooLate` if not."""
+        return self._command({"command": "dial", "params": params.as_wire()}, still)
 
     def update(self, call_id: str, **changes: str) -> Reply:
         """Change a call; `update` is the one command that takes the id inside `params`."""
@@ -49,12 +51,12 @@ class CallingApi:
         """One page of the voice logs."""
         return self._get(LOGS_PATH, query)
 
-    def _command(self, body: JSON) -> Reply:
+    def _command(self, body: JSON, still: Callable[[], bool] | None = None) -> Reply:
         url = self._base_url + CALLS_PATH
-        return exchange(self._http(), "POST", url, auth=self._auth, json=body)
+        return exchange(self._http(), "POST", url, auth=self._auth, json=body, still=still)
 
     def _get(self, path: str, query: Mapping[str, str]) -> Reply:
         return exchange(self._http(), "GET", self._base_url + path, auth=self._auth, params=query)
 
-    def _http(self) -> httpx.Client:
+    def _http(self) -> ProviderClient:
         return self._client or shared_client()

@@ -3,16 +3,14 @@
 A GET that changes nothing and costs nothing (SignalWire documents: "List voice logs").
 """
 
-import httpx
-
 from campaigns.providers.base import CredentialCheck, Credentials
-from campaigns.providers.http import NoAnswer, NotSent
+from campaigns.providers.http import NoAnswer, NotSent, ProviderClient
 from campaigns.providers.signalwire.answers import decoded, reason
 from campaigns.providers.signalwire.calling import CallingApi
 
 
 def check_credentials(
-    credentials: Credentials, client: httpx.Client | None = None
+    credentials: Credentials, client: ProviderClient | None = None
 ) -> CredentialCheck:
     """Ask once; never raises for I/O."""
     try:

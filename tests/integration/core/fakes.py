@@ -36,12 +36,20 @@ class FakeProvider:
     times: list[float] = field(default_factory=list)
     hung_up: list[tuple[str, str]] = field(default_factory=list)
     queries: list[LookupQuery] = field(default_factory=list)
+    connecting: Callable[[], None] = lambda: None
+    warmed_up: int = 0
     name: str = "fake"
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
 
-    def place_call(self, request: CallRequest) -> DialAnswer:
+    def warm_up(self) -> None:
+        self.warmed_up += 1
+
+    def place_call(self, request: CallRequest, still: Callable[[], bool]) -> DialAnswer:
+        self.connecting()
+        if not still():
+            return DialAnswer(Answer.TOO_LATE)
         with self._lock:
             self.times.append(time.monotonic())
             self.requests.append(request)

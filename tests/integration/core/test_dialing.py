@@ -157,6 +157,28 @@ def test_a_process_that_froze_after_its_claim_does_not_post(
     assert bench.attempt(attempt.id).cancel_reason == "stale_claim"
 
 
+def test_a_call_whose_connection_takes_longer_than_its_claim_lasts_is_not_written(
+    bench: Bench, floor: Floor, campaign: Campaign
+) -> None:
+    """Somebody may have said stop meanwhile, and the claim would not know."""
+    attempt = queue(bench, campaign)
+    floor.provider.connecting = lambda: time.sleep(0.3)
+    floor.dial(attempt, freshness=0.2)
+    assert floor.provider.requests == []
+    row = bench.attempt(attempt.id)
+    assert (row.status, row.cancel_reason) == ("cancelled", "stale_claim")
+    assert bench.recipient(attempt.recipient_id).status == "pending"
+
+
+def test_a_line_is_opened_while_the_slot_is_waited_for(
+    bench: Bench, floor: Floor, campaign: Campaign
+) -> None:
+    attempt = queue(bench, campaign)
+    floor.dial(attempt)
+    assert floor.provider.warmed_up == 1
+    assert floor.provider.dialled() == [attempt.id]
+
+
 def test_a_clock_that_cannot_be_trusted_dials_nothing(
     bench: Bench, floor: Floor, campaign: Campaign
 ) -> None:
