@@ -192,7 +192,7 @@ def _attempts(connection: Connection, size: Size) -> None:
                 INSERT INTO attempts (recipient_id, campaign_id, account_id, caller_id_id, n,
                     number, status, slot_at, not_after, open_until, rule_version, claimed_at,
                     claimed_by, accepted_at, provider_call_id, ringing_at, answered_at, ended_at,
-                    disposition, cancel_reason, spent, in_doubt_at, provisional)
+                    disposition, cancel_reason, spent, in_doubt_at, provisional, served_at)
                 SELECT r.id, r.campaign_id, c.account_id, c.caller_id_id, n, r.numbers[1],
                     d.status, t.at, t.at + interval '1 second', t.at + interval '8 hours',
                     'practice@1', t.at, 'seed', t.at,
@@ -201,7 +201,9 @@ def _attempts(connection: Connection, size: Size) -> None:
                     t.at + interval '40 seconds', d.disposition, d.cancel_reason,
                     d.status <> 'cancelled',
                     CASE WHEN (r.id + n) % 997 = 0 THEN t.at END,
-                    coalesce(d.disposition = 'unknown', false)
+                    coalesce(d.disposition = 'unknown', false),
+                    -- Of those that people answered, one in fifty met silence.
+                    CASE WHEN (r.id + n) % 350 <> 2 THEN t.at END
                 FROM recipients r
                 JOIN campaigns c ON c.id = r.campaign_id
                 CROSS JOIN LATERAL generate_series(1, :each + CASE

@@ -39,13 +39,18 @@ def conversation(session: Session, attempt_id: int) -> Conversation:
     return found
 
 
+def is_void(talk: Conversation) -> bool:
+    """Whether nothing must be said in the call any more."""
+    return talk.status in VOID or talk.recall_requested or talk.opted_out
+
+
 def opening_document(talk: Conversation, links: Links, audio: AudioLinks) -> dict[str, Any]:
     """The document a call starts with; a void attempt's only hangs up.
 
     Void is whatever must not be talked to any more: cancelled, ended, recalled, opted out. A
     campaign that was paused meanwhile does not make a ringing call void.
     """
-    if talk.status in VOID or talk.recall_requested or talk.opted_out:
+    if is_void(talk):
         return swml.render_no_longer_valid()
     return swml.render_opening(_flow_of(talk), fields_of(talk), _flow_links(talk, links, audio))
 
@@ -100,6 +105,7 @@ def record_key(
     if answer.meaning is Meaning.OPT_OUT:
         gate.close_gate(session)  # before the attempt's row, as everything that stops calls
     responses.insert_response(session, attempt_id, digit, answer.meaning.value, now)
+    callflows.note_served(session, attempt_id)  # who presses a key has heard what to press
     note_keypress(session, attempt_id, now)
     recall: list[int] = []
     if answer.meaning is Meaning.OPT_OUT:

@@ -5,25 +5,32 @@ calls that do not ring yet are taken back. Nobody is lost, and a person decides 
 """
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import chain
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from campaigns import safety
+from campaigns import compliance, safety
 from campaigns.campaigning import pause_campaign
+from campaigns.compliance import AbandonLimit
 from campaigns.db import database_now, transaction
 from campaigns.errors import InvalidInput, OutdialError
 from campaigns.lifecycle import CampaignStatus
 from campaigns.models import Campaign
+from campaigns.phrases import some
 from campaigns.safety import Measure, SafetyPolicy, Scope, Stop
 from campaigns.slowing import slow_down
 from campaigns.stopping import pause_account, pause_caller_id
-from campaigns.store import accounts, gate
+from campaigns.store import abandoned_calls, accounts, gate, rules
 from campaigns.store import safety as latest
+from campaigns.store.abandoned_calls import DiallingCampaign
 from campaigns.store.safety import WatchedAccount
 
 log = logging.getLogger(__name__)
+
+# Of a campaign's abandoned calls so many tell to which places they go.
+_MOST_LOOKED_AT = 100
 
 
 def watch(engine: Engine) -> list[int]:
@@ -39,7 +46,65 @@ def watch(engine: Engine) -> list[int]:
             recalled += _watch_one(engine, account)
         except OutdialError as error:  # one account's trouble is no other's
             log.error("account %d cannot be judged: %s", account.id, error)
+    return recalled + _watch_silence(engine)
+
+
+def _watch_silence(engine: Engine) -> list[int]:
+    """Pause the campaigns of which more calls met silence than their rules allow."""
+    recalled: list[int] = []
+    with transaction(engine) as session:
+        dialling = abandoned_calls.campaigns_that_dial(session)
+    for campaign in dialling:
+        try:
+            with transaction(engine) as session:
+                over = _over_limit(session, campaign, database_now(session))
+            if over:
+                with transaction(engine) as session:
+                    recalled += _hold_silent(session, campaign.id)
+        except OutdialError as error:  # one campaign's trouble is no other's
+            log.error("campaign %d cannot be judged: %s", campaign.id, error)
     return recalled
+
+
+def _hold_silent(session: Session, campaign_id: int) -> list[int]:
+    """The same behind the gate: read again, and paused if it is so."""
+    gate.close_gate(session)
+    now = database_now(session)
+    for campaign in abandoned_calls.campaigns_that_dial(session):
+        if campaign.id == campaign_id and (why := _over_limit(session, campaign, now)):
+            return pause_campaign(session, campaign_id, now, why, by_itself=True)
+    return []
+
+
+def _over_limit(session: Session, campaign: DiallingCampaign, now: datetime) -> str | None:
+    """Why a campaign must not go on, by the first limit it exceeds; None: it may.
+
+    The limits that bind are those of the places to which abandoned calls went.
+    """
+    latest = abandoned_calls.latest_abandoned_calls(session, campaign.id, _MOST_LOOKED_AT)
+    fresh = [
+        one for one in latest if not campaign.judged_from or one.ended_at > campaign.judged_from
+    ]
+    if len(fresh) < safety.LEAST_ABANDONED:
+        return None
+    book = rules.current_rulebook(session)
+    places = {one.place: None for one in latest}
+    bound = [compliance.applied_to(book, campaign, place, now).abandon for place in places]
+    for limit in dict.fromkeys(chain.from_iterable(bound)):
+        since = now - timedelta(days=limit.days)
+        silent, answered = abandoned_calls.abandoned_and_answered(session, campaign.id, since)
+        if safety.exceeds(limit, silent, answered, len(fresh)):
+            return _why_silent(limit, silent, answered)
+    return None
+
+
+def _why_silent(limit: AbandonLimit, silent: int, answered: int) -> str:
+    return (
+        f"{silent:,} of the {some(answered, 'call')} that people answered in {limit.days} days met "
+        f"silence, {100 * silent / answered:.1f} %, and the rule {limit.rule} allows "
+        f"{limit.percent:g} %. Nobody was lost: find out why nothing was said to them (was the web "
+        "process away, or the public URL?), then resume"
+    )
 
 
 def _watch_one(engine: Engine, account: WatchedAccount) -> list[int]:

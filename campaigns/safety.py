@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from campaigns.compliance import AbandonLimit
 from campaigns.errors import InvalidInput
 
 LARGEST_WINDOW = 500
@@ -182,6 +183,25 @@ def _of_callers(policy: SafetyPolicy, measure: Measure, callers: Mapping[int, Ta
     if of < policy.least / 2 or 2 * wrong >= getattr(policy, measure) * of:
         return []
     return [Stop(Scope.CALLER_ID, one, measure, callers[one], others) for one in sorted(bad)]
+
+
+# So few answered calls say nothing of a share of a few per cent: of fifty, one is 2 % already.
+LEAST_ANSWERED = 50
+# One call that meets silence may be anything, a caught-out restart among it. So many are a pattern;
+# and so many more there must be before a campaign that somebody let run again is paused again.
+LEAST_ABANDONED = 3
+
+
+def exceeds(limit: AbandonLimit, abandoned: int, answered: int, since_resumed: int) -> bool:
+    """Whether more of what people answered met silence than a rule allows, and not by chance.
+
+    `since_resumed` of them since somebody last let the campaign run.
+    """
+    return (
+        answered >= LEAST_ANSWERED
+        and since_resumed >= LEAST_ABANDONED
+        and 100 * abandoned > limit.percent * answered
+    )
 
 
 def is_congested(policy: SafetyPolicy, congested: int, calls: int) -> bool:

@@ -35,7 +35,8 @@ class Answer:
 
     `allowed` is about hours and zones alone; `needs` lists what else is asked for, in words:
     `consent:express`, `consent:written`, `consent:optin_proof`, `identify`, `opt_out`,
-    `ring:SECONDS`, `gap:HOURSh`, `cap:N/HOURSh:SCOPE`.
+    `ring:SECONDS`, `revocation:DAYSd`, `gap:HOURSh`, `cap:N/HOURSh:SCOPE`,
+    `cooloff_refusal:DAYSd`, `cooloff_abandoned:HOURSh`, `abandoned:PERCENT%/DAYSd`.
     """
 
     number: str
@@ -97,6 +98,8 @@ def _duties(duties: Duties) -> Iterator[str]:
         yield "opt_out"
     if duties.min_ring_seconds:
         yield f"ring:{duties.min_ring_seconds}"
+    if duties.opt_out_within_days is not None:
+        yield f"revocation:{duties.opt_out_within_days}d"
 
 
 def _limits(applied: Applied) -> Iterator[str]:
@@ -104,6 +107,12 @@ def _limits(applied: Applied) -> Iterator[str]:
         yield f"gap:{applied.min_gap / 3600:g}h"
     for cap in applied.caps:
         yield f"cap:{cap.n}/{cap.seconds / 3600:g}h:{cap.scope}"
+    if applied.cooloffs.refusal:
+        yield f"cooloff_refusal:{applied.cooloffs.refusal / 86400:g}d"
+    if applied.cooloffs.abandoned:
+        yield f"cooloff_abandoned:{applied.cooloffs.abandoned / 3600:g}h"
+    for limit in applied.abandon:
+        yield f"abandoned:{limit.percent:g}%/{limit.days}d"
 
 
 def _reasons(

@@ -45,6 +45,9 @@ class Aspect(StrEnum):
     IDENTIFY = "identify"
     OPT_OUT = "opt_out"
     CLOSING = "closing"
+    REVOCATION = "revocation"
+    REFUSAL = "refusal"
+    ABANDONED = "abandoned"
     OTHER = "other"
 
 
@@ -71,7 +74,7 @@ class RuleCap(BaseModel):
 
 
 class Abandon(BaseModel):
-    """At most this share of the answered calls may meet silence."""
+    """At most this share of the calls that people answered may meet silence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -171,6 +174,9 @@ class Rule(BaseModel):
             Aspect.IDENTIFY: self.must_identify,
             Aspect.OPT_OUT: self.must_offer_opt_out,
             Aspect.CLOSING: self.close_early_minutes is not None,
+            Aspect.REVOCATION: self.opt_out_within_days is not None,
+            Aspect.REFUSAL: self.cooloff_after_refusal_days is not None,
+            Aspect.ABANDONED: bool(self.abandon or self.cooloff_after_abandoned_hours),
         }
         spoken = frozenset(aspect for aspect, yes in found.items() if yes)
         return spoken or frozenset({Aspect.OTHER})

@@ -13,7 +13,16 @@ from campaigns.compliance.calendars import closed_on_holidays
 from campaigns.compliance.hours import Era, Hours
 from campaigns.compliance.place import Place
 from campaigns.compliance.rule import ANYWHERE, OF_THE_PLACE, ORDINARY, Aspect, Rule
-from campaigns.compliance.terms import Cap, ConsentNeed, Duties, Purpose, Voice
+from campaigns.compliance.terms import (
+    NO_COOLOFFS,
+    AbandonLimit,
+    Cap,
+    ConsentNeed,
+    Cooloffs,
+    Duties,
+    Purpose,
+    Voice,
+)
 from campaigns.compliance.windows import WeeklyWindows
 from campaigns.compliance.zones import zone_named
 from campaigns.errors import InvalidInput
@@ -39,6 +48,8 @@ class Applied:
     duties: Duties
     close_early: float
     version: str
+    cooloffs: Cooloffs = NO_COOLOFFS
+    abandon: tuple[AbandonLimit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +186,8 @@ def _applied(
         duties=_duties(united),
         close_early=max((_early(rule) for rule in united.on(Aspect.CLOSING)), default=0.0),
         version=version,
+        cooloffs=_cooloffs(united),
+        abandon=tuple(_abandon_limits(united)),
     )
 
 
@@ -321,7 +334,30 @@ def _duties(bound: _Bound) -> Duties:
         min_ring_seconds=max(_rings(bound), default=0),
         must_identify=bool(bound.on(Aspect.IDENTIFY)),
         must_offer_opt_out=bool(bound.on(Aspect.OPT_OUT)),
+        opt_out_within_days=min(_revocations(bound), default=None),
     )
+
+
+def _revocations(bound: _Bound) -> Iterator[int]:
+    for rule in bound.on(Aspect.REVOCATION):
+        if rule.opt_out_within_days is not None:
+            yield rule.opt_out_within_days
+
+
+def _cooloffs(bound: _Bound) -> Cooloffs:
+    """Of those over the same thing, the longest."""
+    refused = [rule.cooloff_after_refusal_days or 0 for rule in bound.on(Aspect.REFUSAL)]
+    silent = [rule.cooloff_after_abandoned_hours or 0 for rule in bound.on(Aspect.ABANDONED)]
+    return Cooloffs(
+        refusal=max(refused, default=0) * _DAY_SECONDS,
+        abandoned=max(silent, default=0) * _HOUR_SECONDS,
+    )
+
+
+def _abandon_limits(bound: _Bound) -> Iterator[AbandonLimit]:
+    for rule in bound.on(Aspect.ABANDONED):
+        if rule.abandon is not None:
+            yield AbandonLimit(rule.abandon.percent, rule.abandon.days, rule.code)
 
 
 def _rings(bound: _Bound) -> Iterator[int]:

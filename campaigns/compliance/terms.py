@@ -64,6 +64,26 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True)
+class Cooloffs:
+    """How long nobody calls after something, in seconds; 0: no rule that binds asks for it."""
+
+    refusal: float = 0.0  # after the person has said stop
+    abandoned: float = 0.0  # after a call that was answered and met silence
+
+
+NO_COOLOFFS = Cooloffs()
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonLimit:
+    """At most `percent` of what people answered within `days` may meet silence; by one rule."""
+
+    percent: float
+    days: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
 class Duties:
     """What the rules that bind ask for beside hours and caps, united."""
 
@@ -72,3 +92,4 @@ class Duties:
     min_ring_seconds: int = 0
     must_identify: bool = False
     must_offer_opt_out: bool = False
+    opt_out_within_days: int | None = None  # asked; here every opt-out holds at once

@@ -1,6 +1,6 @@
 """What is known of people who are due, loaded for all of them at once.
 
-At most five statements for a batch of any size, and none of them reads more of a number's calls
+At most six statements for a batch of any size, and none of them reads more of a number's calls
 than the caps that bind it can ask for. The tick loads what is true now; `outdial why` asks the
 same about any instant.
 """
@@ -27,7 +27,7 @@ from campaigns.gates import (
 )
 from campaigns.gates.spacing import DAY_SECONDS
 from campaigns.lifecycle import RecipientStatus
-from campaigns.store import consents, counted_calls, opt_outs, recipients
+from campaigns.store import consents, counted_calls, opt_outs, recipients, refusals
 from campaigns.store.consents import ConsentRow
 from campaigns.store.counted_calls import CountedCall, Reach
 from campaigns.store.opt_outs import OptOutRow
@@ -105,6 +105,7 @@ def known_about(
     shut = _opt_outs(session, people, standing.campaign.id, now, past=past)
     calls = _calls(session, people, bounds, standing, now, then)
     agreed = _consents(session, people, bounds, then)
+    refused = _refusals(session, people, bounds, standing, now, then)
     return [
         Facts(
             installation=standing.installation,
@@ -119,6 +120,7 @@ def known_about(
                 deadline_at=one.deadline_at,
                 attempts_spent=one.attempts_spent,
                 opt_outs=shut.get(one.id, ()),
+                refused=refused.get(one.id),
                 consents=agreed.get(one.number, ()),
             ),
             place=bound.place,
@@ -178,6 +180,30 @@ def _fact(row: OptOutRow) -> OptOutFact:
     )
 
 
+def _refusals(
+    session: Session,
+    people: Sequence[Person],
+    bounds: Sequence[Bound],
+    standing: Standing,
+    now: datetime,
+    then: datetime | None,
+) -> dict[int, OptOutFact]:
+    """When those last refused whose rules want a time without calls after that: on any number."""
+    asked = [one for one, bound in zip(people, bounds, strict=True) if bound.rules.cooloffs.refusal]
+    if not asked:
+        return {}
+    longest = max(bound.rules.cooloffs.refusal for bound in bounds)
+    since = now - timedelta(seconds=longest * standing.account.time_scale)
+    numbers = list(chain.from_iterable(one.numbers for one in asked))
+    rows = refusals.latest_refusals(session, numbers, since, then)
+    mine = {one.id: [rows[number] for number in one.numbers if number in rows] for one in asked}
+    return {
+        person: _fact(max(found, key=lambda row: row.created_at))
+        for person, found in mine.items()
+        if found
+    }
+
+
 def _calls(
     session: Session,
     people: Sequence[Person],
@@ -199,6 +225,7 @@ def _calls(
         number=reach[CapScope.NUMBER],
         subject=reach[CapScope.NUMBER_AND_SUBJECT],
         person=reach[CapScope.RECIPIENT],
+        abandoned_since=_abandoned_since(bounds, standing, now),
         campaigns=standing.same_subject,
         then=then,
     )
@@ -206,6 +233,11 @@ def _calls(
     for row in rows:
         by_person.setdefault(row.person, []).append(row)
     return {person: _sorted_out(found) for person, found in by_person.items()}
+
+
+def _abandoned_since(bounds: Sequence[Bound], standing: Standing, now: datetime) -> datetime | None:
+    longest = max((one.rules.cooloffs.abandoned for one in bounds), default=0.0)
+    return now - timedelta(seconds=longest * standing.account.time_scale) if longest else None
 
 
 def _each(bounds: Iterable[Bound]) -> list[Bound]:
@@ -223,13 +255,14 @@ def _sorted_out(rows: Sequence[CountedCall]) -> Calls:
     kept: dict[str, list[Call]] = {}
     for row in sorted(rows, key=lambda row: (row.at, row.attempt_id), reverse=True):
         kept.setdefault(row.why, []).append(Call(row.attempt_id, row.at))
-    last, holding = kept.get("last"), kept.get("holding")
+    last, holding, silent = (kept.get(why) for why in ("last", "holding", "abandoned"))
     return Calls(
         to_number=tuple(kept.get("number", ())),
         about_subject=tuple(kept.get("subject", ())),
         to_person=tuple(kept.get("person", ())),
         last_ended=last[0] if last else None,
         holding=holding[0].attempt_id if holding else None,
+        last_abandoned=silent[0] if silent else None,
     )
 
 

@@ -4,7 +4,7 @@ facts     all that is known of a person, a campaign, an account and the installa
 verdict   what a gate says: passed or not, the evidence, until when, what becomes of the person
 standing  kill switch, web process, public URL, account, campaign
 person    recipient, opt-out, consent, deadline, attempts
-spacing   the campaign's day, a busy number, the gap, the caps
+spacing   cool-offs, the campaign's day, a busy number, the gap, the caps
 place     where the number may be, the hours there, the pace
 own_caps  what a campaign may add to the rules' caps
 inputs    what is kept of the facts with each call

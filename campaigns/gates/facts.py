@@ -92,6 +92,7 @@ class PersonFacts:
     deadline_at: datetime | None = None
     attempts_spent: int = 0
     opt_outs: tuple[OptOutFact, ...] = ()
+    refused: OptOutFact | None = None  # the latest stop they said, in whatever campaign
     consents: tuple[ConsentFact, ...] = ()
 
 
@@ -112,6 +113,7 @@ class Calls:
     to_person: tuple[Call, ...] = ()
     last_ended: Call | None = None  # to that number; `at` is when it ended
     holding: int | None = None  # the attempt that holds the number now
+    last_abandoned: Call | None = None  # to that number; `at` is when it ended
 
 
 @dataclass(frozen=True, slots=True)

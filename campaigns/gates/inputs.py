@@ -5,6 +5,7 @@ bound, and how full each cap was. Events, opt-outs, consents and earlier calls s
 """
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 
 from campaigns.gates.facts import Facts
@@ -31,6 +32,13 @@ def inputs_of(facts: Facts, now: datetime) -> str:
             for cap in (*facts.rules.caps, *facts.campaign.caps)
         ],
         "consent_needed": duties.consent if duties.consent.strength else None,
+        # Read again by the claim (`cooled_off`), on its own clock: seconds, as they hold here.
+        "cooloffs": {
+            name: seconds * facts.account.time_scale
+            for name, seconds in asdict(facts.rules.cooloffs).items()
+            if seconds
+        },
         "time_scale": facts.account.time_scale if facts.account.time_scale != 1 else None,
     }
-    return json.dumps({name: value for name, value in told.items() if value not in (None, (), [])})
+    kept = {name: value for name, value in told.items() if value not in (None, (), [], {})}
+    return json.dumps(kept)

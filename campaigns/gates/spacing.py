@@ -1,4 +1,4 @@
-"""The gates that space calls out: the campaign's day, a busy number, the gap, and the caps.
+"""The gates that space calls out: cool-offs, the campaign's day, a busy number, gap, and caps.
 
 Whoever meets one is spaced, never dropped: snoozed until the oldest call that counts leaves.
 """
@@ -21,6 +21,48 @@ _WHOM = {
     CapScope.NUMBER_AND_SUBJECT: "to {number} on one subject",
     CapScope.RECIPIENT: "to one person",
 }
+
+
+def cooloff_refusal(facts: Facts, now: datetime) -> Verdict:
+    """The rules' time without calls after the person has said stop is over.
+
+    Also when that was about another campaign, or for a while only: what still holds blocks.
+    """
+    name, least, said = "cooloff_refusal", facts.rules.cooloffs.refusal, facts.person.refused
+    if least <= 0:
+        return passes(name, "No rule that binds wants a time without calls after a refusal.")
+    if said is None:
+        return passes(name, f"Nobody has refused within {length(least)}.")
+    opens = said.since + timedelta(seconds=least * facts.account.time_scale)
+    if opens <= now:
+        return passes(name, f"They refused at {instant(said.since)}.")
+    return refuses(
+        name,
+        f"they refused at {instant(said.since)} (opt-out {said.id} of {said.shown}), and "
+        f"{_rules(facts)} want {length(least)} without calls after that{_scaled(facts)}"
+        f"{_too_late(facts, opens)}",
+        until=opens,
+    )
+
+
+def cooloff_abandoned(facts: Facts, now: datetime) -> Verdict:
+    """The rules' time without calls after one that was answered and met silence is over."""
+    name, least, silent = "cooloff_abandoned", facts.rules.cooloffs.abandoned, facts.calls
+    if least <= 0:
+        return passes(name, "No rule that binds wants a time without calls after an abandoned one.")
+    last = silent.last_abandoned
+    if last is None:
+        return passes(name, f"No call to the number was abandoned within {length(least)}.")
+    opens = last.at + timedelta(seconds=least * facts.account.time_scale)
+    if opens <= now:
+        return passes(name, f"The last abandoned call ended at {instant(last.at)}.")
+    return refuses(
+        name,
+        f"attempt {last.attempt_id} to {facts.person.number} was answered, nobody heard anything, "
+        f"and it ended at {instant(last.at)}; {_rules(facts)} want {length(least)} without calls "
+        f"after that{_scaled(facts)}{_too_late(facts, opens)}",
+        until=opens,
+    )
 
 
 def daily_limit(facts: Facts, now: datetime) -> Verdict:

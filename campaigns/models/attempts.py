@@ -25,6 +25,14 @@ IN_DOUBT_SQL = (
 )
 
 
+# Somebody was there, and to them nothing was said: a call that was abandoned.
+ABANDONED_SQL = (
+    "status = 'ended' AND answered_at IS NOT NULL AND served_at IS NULL"
+    " AND disposition <> 'answered_machine'"
+    " AND (answered_by IS NULL OR answered_by NOT IN ('machine', 'fax'))"
+)
+
+
 class Attempt(Row):
     """One try to call one recipient. The row is committed before anything leaves for a provider."""
 
@@ -59,6 +67,9 @@ class Attempt(Row):
     recalled_at: Mapped[datetime | None]  # when the provider was last asked to cancel it
     ringing_at: Mapped[datetime | None]
     answered_at: Mapped[datetime | None]
+    # When a document that speaks was first given out for the call. The tick plans its attempts
+    # with none; by default it is `epoch`, which says that nobody took note of it.
+    served_at: Mapped[datetime | None] = mapped_column(server_default=text("'epoch'"))
     ended_at: Mapped[datetime | None]
     disposition: Mapped[str | None]
     answered_by: Mapped[str | None]
@@ -117,6 +128,18 @@ class Attempt(Row):
             "claimed_at",
             postgresql_include=["campaign_id"],
             postgresql_where=text("spent AND claimed_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_attempts_abandoned_number",
+            "number",
+            "ended_at",
+            postgresql_where=text(ABANDONED_SQL),
+        ),
+        Index(
+            "ix_attempts_abandoned_campaign_id",
+            "campaign_id",
+            "ended_at",
+            postgresql_where=text(ABANDONED_SQL),
         ),
         Index("ix_attempts_consent_id", "consent_id", postgresql_where=text("consent_id > 0")),
     )

@@ -25,6 +25,7 @@ TALLIES = (
     "columns",  # of those from no list: name of a column of theirs
     "attempts",  # status, disposition, cancel reason, spent, ever in doubt, refused, how far
     "hours",  # UTC hour of the slot, how it ended or stands, answered
+    "abandoned",  # of calls that people answered and that met silence: UTC hour of the slot
     "minutes",  # of calls: UTC minute in which they began; only the last hours are kept
     "answers",  # of keypresses: digit, meaning
     "latest",  # of people by their last keypress: digit, meaning

@@ -28,6 +28,8 @@ REASONS = {
     "appointment_cancelled": "the appointment was cancelled",
     "gap": "this number was called a short while ago",
     "cap": "this number has been called as often as the rules allow for now",
+    "cooloff_refusal": "the person said stop, and the rules want a pause after that",
+    "cooloff_abandoned": "a call to this number met silence, and the rules want a pause",
     "daily_limit": "the person has been called often enough today",
     "consent": "no consent",
     "consent_given": "a consent was given",

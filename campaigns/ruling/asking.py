@@ -52,8 +52,9 @@ class AnswerView(BaseModel):
     open_until: datetime | None
     needs: list[str] = Field(
         description="What else is asked for: consent:express, consent:written, "
-        "consent:optin_proof, consent_age:DAYSd, identify, opt_out, ring:SECONDS, gap:HOURSh, "
-        "cap:CALLS/HOURSh:SCOPE.",
+        "consent:optin_proof, consent_age:DAYSd, identify, opt_out, ring:SECONDS, "
+        "revocation:DAYSd, gap:HOURSh, cap:CALLS/HOURSh:SCOPE, cooloff_refusal:DAYSd, "
+        "cooloff_abandoned:HOURSh, abandoned:PERCENT%/DAYSd.",
         examples=[["consent:express", "identify", "opt_out", "ring:15"]],
     )
 

@@ -111,14 +111,15 @@ def _about_duties(rule: Rule) -> Iterator[str]:
         yield f"ring at least {rule.min_ring_seconds} seconds"
     if rule.abandon is not None:
         share, days = rule.abandon.percent, rule.abandon.days
-        yield f"at most {share:g} % of answered calls silent in {days} days"
+        yield f"at most {share:g} % of what people answer abandoned in {days} days"
 
 
 def _about_afterwards(rule: Rule) -> Iterator[str]:
     if rule.opt_out_within_days is not None:
-        soon = "at once" if not rule.opt_out_within_days else f"in {rule.opt_out_within_days} days"
-        yield f"an opt-out holds {soon}"
+        days = rule.opt_out_within_days
+        asked = f"within {days} days; here it holds at once" if days else "at once, as it does here"
+        yield f"an opt-out is to hold {asked}"
     if rule.cooloff_after_refusal_days:
         yield f"{rule.cooloff_after_refusal_days} days without calls after a refusal"
     if rule.cooloff_after_abandoned_hours:
-        yield f"{rule.cooloff_after_abandoned_hours} hours without calls after a silent one"
+        yield f"{rule.cooloff_after_abandoned_hours} hours without calls after an abandoned one"

@@ -85,6 +85,7 @@ class TriedRow:
     accepted_at: datetime | None
     ringing_at: datetime | None
     answered_at: datetime | None
+    served_at: datetime | None
     ended_at: datetime | None
     provider_call_id: str | None
     in_doubt_at: datetime | None
@@ -97,9 +98,9 @@ class TriedRow:
     gate_inputs: dict[str, Any] | None
 
 
-_TRIED = ", ".join(
-    "f.number" if name == "caller_id" else f"a.{name}" for name in TriedRow.__slots__
-)
+# Of a call from before it was noted when something was said, nothing is known.
+_TRIED_AS = {"caller_id": "f.number", "served_at": "nullif(a.served_at, 'epoch')"}
+_TRIED = ", ".join(_TRIED_AS.get(name, f"a.{name}") for name in TriedRow.__slots__)
 _LAST_ID = 2**63 - 1
 
 

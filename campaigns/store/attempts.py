@@ -134,12 +134,12 @@ def insert_planned_attempts(session: Session, planned: Sequence[PlannedAttempt])
             )
             INSERT INTO attempts (id, recipient_id, campaign_id, account_id, caller_id_id, n,
                                   stage, number, slot_at, not_after, open_until, rule_version,
-                                  consent_id, gate_inputs)
+                                  consent_id, gate_inputs, served_at)
             OVERRIDING SYSTEM VALUE
             SELECT p.id, p.recipient_id, p.campaign_id, p.account_id, p.caller_id_id,
                    1 + (SELECT count(*) FROM attempts a WHERE a.recipient_id = p.recipient_id),
                    flown.stage, p.number, p.slot_at, p.not_after, p.open_until, p.rule_version,
-                   p.consent_id, CAST(p.gate_inputs AS jsonb)
+                   p.consent_id, CAST(p.gate_inputs AS jsonb), NULL
             FROM planned p JOIN flown ON flown.id = p.recipient_id
         """),
         {

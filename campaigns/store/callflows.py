@@ -59,6 +59,21 @@ def conversation_of(session: Session, attempt_id: int) -> Conversation | None:
     return None if row is None else Conversation(*row)
 
 
+def note_served(session: Session, attempt_id: int) -> None:
+    """Something is said in this call from now on; only the first time is kept."""
+    session.execute(
+        text("""
+            UPDATE attempts SET served_at = clock_timestamp() WHERE id = :id AND served_at IS NULL
+        """),
+        {"id": attempt_id},
+    )
+
+
+def wait_briefly(session: Session) -> None:
+    """Let this transaction wait for no lock longer than somebody on the phone would notice."""
+    session.execute(text("SET LOCAL lock_timeout = '250ms'"))
+
+
 def account_of_attempt(session: Session, attempt_id: int) -> int | None:
     """The account an attempt was placed through."""
     found: int | None = session.execute(

@@ -11,6 +11,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from campaigns.models.attempts import ABANDONED_SQL
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
@@ -22,7 +24,8 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class CountedCall:
-    """One call, and why it was read: `number`, `subject`, `person`, `last` (ended) or `holding`."""
+    """One call, and why it was read: `number`, `subject`, `person`, `last` (ended), `abandoned` or
+    `holding`."""
 
     person: int
     why: str
@@ -71,6 +74,15 @@ _CALLS = """
         ORDER BY a.ended_at DESC LIMIT 1
     ) c
     UNION ALL
+    SELECT asked.person, 'abandoned', c.id, c.ended_at
+    FROM asked CROSS JOIN LATERAL (
+        SELECT a.id, a.ended_at FROM attempts a
+        WHERE a.number = asked.number AND {abandoned}
+          AND a.ended_at > CAST(:abandoned_since AS timestamptz)
+          AND a.ended_at <= CAST(:upto AS timestamptz)
+        ORDER BY a.ended_at DESC LIMIT 1
+    ) c
+    UNION ALL
     {holding}
 """
 _HELD_NOW = """
@@ -95,15 +107,19 @@ def calls_that_count(
     number: Reach,
     subject: Reach,
     person: Reach,
+    abandoned_since: datetime | None = None,
     campaigns: Sequence[int] = (),
     then: datetime | None = None,
 ) -> list[CountedCall]:
     """For each person (recipient id and number) the calls of each scope, newest first.
 
+    The last abandoned one is among them if it ended after `abandoned_since`; None: not asked for.
     `campaigns` are those on the same subject. `then`: as it was at that instant; else now, and
     what was claimed since the transaction began is in it too.
     """
-    statement = _CALLS.format(holding=_HELD_NOW if then is None else _HELD_THEN)
+    statement = _CALLS.format(
+        holding=_HELD_NOW if then is None else _HELD_THEN, abandoned=ABANDONED_SQL
+    )
     rows = session.execute(
         text(statement),
         {
@@ -116,6 +132,7 @@ def calls_that_count(
             "subject_most": subject.most,
             "person_since": person.since,
             "person_most": person.most,
+            "abandoned_since": "infinity" if abandoned_since is None else abandoned_since,
             "upto": "infinity" if then is None else then,
         },
     )

@@ -65,7 +65,7 @@ class OptOutRow:
         return "live" if self.replaced_at is None else "replaced"
 
 
-_ROW = """
+OPT_OUT_ROW_SQL = """
     SELECT o.id, o.number, o.is_prefix, o.campaign_id, c.name, o.source, o.who, o.evidence,
            o.attempt_id, o.created_at, o.expires_at, o.replaced_at, o.lifted_at, o.lifted_by,
            o.lifted_why
@@ -149,7 +149,7 @@ def is_opted_out(
 def find_opt_out(session: Session, opt_out_id: int) -> OptOutRow | None:
     """The opt-out, whatever became of it."""
     row = session.execute(
-        text(f"{_ROW} WHERE o.id = :id"),
+        text(f"{OPT_OUT_ROW_SQL} WHERE o.id = :id"),
         {"id": opt_out_id},
     ).one_or_none()
     return None if row is None else OptOutRow(*row)
@@ -161,7 +161,7 @@ def opt_outs_of_number(session: Session, number: str, limit: int) -> list[OptOut
     That is the number itself and every prefix that it begins with.
     """
     rows = session.execute(
-        text(f"{_ROW} WHERE {_EXACT} ORDER BY o.id DESC LIMIT :limit"),
+        text(f"{OPT_OUT_ROW_SQL} WHERE {_EXACT} ORDER BY o.id DESC LIMIT :limit"),
         {"keys": keys_of(number), "number": number, "limit": limit},
     )
     return [OptOutRow(*row) for row in rows]
@@ -183,7 +183,7 @@ def opt_outs_covering(
     """
     rows = session.execute(
         text(f"""
-            {_ROW} WHERE o.number = ANY (CAST(:keys AS text[]))
+            {OPT_OUT_ROW_SQL} WHERE o.number = ANY (CAST(:keys AS text[]))
               AND (o.is_prefix OR o.number = ANY (CAST(:numbers AS text[])))
               AND (o.campaign_id IS NULL OR o.campaign_id = :campaign OR o.family_id = (
                     SELECT c.family_id FROM campaigns c WHERE c.id = :campaign))
@@ -212,7 +212,7 @@ def opt_outs_written_alike(
     """Every opt-out of exactly this number, or of exactly this prefix; newest first."""
     rows = session.execute(
         text(f"""
-            {_ROW} WHERE o.number = :number AND o.is_prefix = :is_prefix
+            {OPT_OUT_ROW_SQL} WHERE o.number = :number AND o.is_prefix = :is_prefix
             ORDER BY o.id DESC LIMIT :limit
         """),
         {"number": number, "is_prefix": is_prefix, "limit": limit},
@@ -282,7 +282,7 @@ def search_opt_outs(
     if after is not None:
         conditions.append(further)
     rows = session.execute(
-        text(f"{_ROW} WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT :limit"),
+        text(f"{OPT_OUT_ROW_SQL} WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT :limit"),
         {
             "number": search.number,
             "keys": keys_of(search.number) if search.found == "exact" else [],

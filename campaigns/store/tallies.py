@@ -59,6 +59,24 @@ TALLIES_SQL = """
 """
 
 
+# One tally of one campaign whose keys begin with an hour, from that of `:since` on.
+_FROM_HOUR = """
+    campaign_id = :id AND tally = {tally} AND key >= ARRAY[to_char(
+        CAST(:since AS timestamptz) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24')] COLLATE "C"
+"""
+
+
+def summed_since(tally: str) -> str:
+    """SQL for one tally of campaign `:id` whose keys begin with an hour, from that of `:since`."""
+    mine = _FROM_HOUR.format(tally=f"'{tally}'")
+    return f"""
+        SELECT key, CAST(sum(n) AS bigint) AS n FROM (
+            (SELECT key, n FROM campaign_tallies WHERE {mine} OFFSET 0)
+            UNION ALL (SELECT key, n FROM tally_deltas WHERE {mine} OFFSET 0)
+        ) parts GROUP BY key
+    """
+
+
 def read_tallies(session: Session, ids: Sequence[int], tallies: Sequence[str]) -> list[Tally]:
     """These tallies of these campaigns, as of this statement."""
     rows = session.execute(text(TALLIES_SQL), {"ids": list(ids), "tallies": list(tallies)})
@@ -196,6 +214,12 @@ _RECOUNT = {
                           ELSE status END,
                      CASE WHEN answered_at IS NULL THEN 'false' ELSE 'true' END] AS key
         FROM attempts WHERE campaign_id = :id""",
+    "abandoned": """
+        SELECT ARRAY[replace(substring(CAST(slot_at AT TIME ZONE 'UTC' AS text) for 13), ' ', 'T')]
+            AS key
+        FROM attempts
+        WHERE campaign_id = :id AND disposition <> 'answered_machine' AND served_at IS NULL
+          AND answered_at IS NOT NULL AND coalesce(answered_by, 'human') IN ('human', 'unknown')""",
     "minutes": """
         SELECT ARRAY[replace(substring(CAST(claimed_at AT TIME ZONE 'UTC' AS text) for 16),
                              ' ', 'T')] AS key

@@ -12,6 +12,7 @@ from campaigns import callbacks
 from campaigns.crash_points import crash_point
 from campaigns.db import database_now, transaction
 from campaigns.links import AudioLinks, Links
+from campaigns.store import callflows
 from campaigns.store.callflows import Conversation
 from campaigns.web.callbacks import Callback, callback_route
 from campaigns.web.webhooks import take_event
@@ -24,6 +25,8 @@ def opening(callback: Callback) -> Response:
     attempt_id, talk = _conversation(callback)
     if talk.provider_call_id is None:
         _adopt_call(callback, attempt_id)
+    if not callbacks.is_void(talk):
+        _note_served(callback, attempt_id)
     links = Links(callback.state.public_url, talk.provider, callback.path["token"])
     return JSONResponse(callbacks.opening_document(talk, links, _audio_links(callback)))
 
@@ -76,6 +79,17 @@ def _adopt_call(callback: Callback, attempt_id: int) -> None:
         take_event(callback, attempt_id, callbacks.fetch_event(call_id), "fetch")
     except SQLAlchemyError as error:
         log.warning("attempt %d: its call is not noted: %s", attempt_id, type(error).__name__)
+
+
+def _note_served(callback: Callback, attempt_id: int) -> None:
+    """Somebody hears something now. If that cannot be noted they shall hear it all the same: the
+    call counts as abandoned then, which lets nobody be called sooner."""
+    try:
+        with transaction(callback.engine) as session:
+            callflows.wait_briefly(session)
+            callflows.note_served(session, attempt_id)
+    except SQLAlchemyError as error:
+        log.warning("attempt %d: nobody noted it: %s", attempt_id, type(error).__name__)
 
 
 def _call_id(body: bytes) -> str | None:

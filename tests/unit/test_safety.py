@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaigns.compliance import AbandonLimit
 from campaigns.errors import InvalidInput
-from campaigns.safety import Measure, SafetyPolicy, Scope, Tally, is_congested, judge
+from campaigns.safety import Measure, SafetyPolicy, Scope, Tally, exceeds, is_congested, judge
 
 POLICY = SafetyPolicy()
 FINE = Tally(calls=50, failed=2, answered=30, short=3)
@@ -136,3 +137,22 @@ def test_a_policy_reads_back_what_it_stores():
 def test_a_senseless_policy_is_refused(value):
     with pytest.raises(InvalidInput):
         SafetyPolicy.parse(value)
+
+
+@pytest.mark.parametrize(
+    ("abandoned", "answered", "since_resumed", "over"),
+    [
+        (1, 3, 1, False),  # one call of three says nothing
+        (2, 50, 2, False),
+        (3, 49, 3, False),
+        (3, 100, 3, False),  # three per cent is what is allowed
+        (4, 100, 4, True),
+        (4, 100, 2, False),  # somebody let it run again, and few were abandoned since
+        (3001, 100_000, 3, True),
+    ],
+)
+def test_abandoned_calls_exceed_a_limit_when_they_are_no_chance(
+    abandoned: int, answered: int, since_resumed: int, over: bool
+) -> None:
+    limit = AbandonLimit(3.0, 30, "us.tsr.calling")
+    assert exceeds(limit, abandoned, answered, since_resumed) is over

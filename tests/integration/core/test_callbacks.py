@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from sqlalchemy import text
 
 from campaigns import callbacks
 from campaigns.db import engine_for, transaction
@@ -348,3 +349,38 @@ def test_the_callee_hears_the_document_while_somebody_holds_the_attempt(
         status, document = caller.flow(attempt.id, payload={"call": {"call_id": "call-1"}})
     assert (status, document["sections"]["main"] == HANG_UP) == (200, False)
     assert bench.value("SELECT applied_at FROM call_events") is None
+
+
+def test_it_is_noted_once_when_something_was_first_said(
+    bench: Bench, caller: Caller, attempt: Attempt
+) -> None:
+    bench.rows("UPDATE attempts SET served_at = NULL")
+    caller.flow(attempt.id)
+    first = bench.attempt(attempt.id).served_at
+    assert first is not None
+    caller.flow(attempt.id)
+    assert bench.attempt(attempt.id).served_at == first
+
+
+def test_a_document_that_only_hangs_up_says_nothing(
+    bench: Bench, caller: Caller, attempt: Attempt
+) -> None:
+    bench.rows(
+        "UPDATE attempts SET served_at = NULL, recall_requested_at = now(), recall_reason = 'stop'"
+    )
+    assert caller.flow(attempt.id)[0] == 200
+    assert bench.attempt(attempt.id).served_at is None
+
+
+def test_a_callee_hears_the_document_even_if_that_cannot_be_noted(
+    bench: Bench, caller: Caller, attempt: Attempt
+) -> None:
+    bench.rows("UPDATE attempts SET served_at = NULL, provider_call_id = 'call-1'")
+    with bench.engine.connect() as holding:
+        holding.execute(
+            text("SELECT 1 FROM attempts WHERE id = :id FOR UPDATE"), {"id": attempt.id}
+        )
+        status, document = caller.flow(attempt.id)
+    assert status == 200
+    assert "Elm Street Dental" in json.dumps(document)
+    assert bench.attempt(attempt.id).served_at is None

@@ -17,8 +17,9 @@ from campaigns.store import attempts, rules
 from tests.factories import fiction_number, make_attempt, make_campaign, make_recipient
 from tests.integration.core.conftest import Bench, Ticker, ended, said, tell
 
-# A Tuesday at noon in New York: inside everybody's hours. A year ahead, so that rules hold.
-NOON = datetime(2027, 3, 2, 17, 0, tzinfo=UTC)
+# A Tuesday at noon in New York, a holiday nowhere (2 March is one in Texas): inside everybody's
+# hours. A year ahead, so that rules hold.
+NOON = datetime(2027, 3, 9, 17, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 

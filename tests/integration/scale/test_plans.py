@@ -20,6 +20,7 @@ from campaigns.db import database_now, transaction
 from campaigns.lifecycle import RecipientStatus
 from campaigns.reporting import Surroundings, Watch
 from campaigns.store import exports, health, tallies
+from campaigns.store.abandoned_calls import abandoned_and_answered, latest_abandoned_calls
 from campaigns.store.counted_calls import Reach, calls_that_count
 from tests.integration.scale.conftest import Filled
 from tests.integration.scale.plans import capture, cost, told
@@ -124,8 +125,23 @@ def _caps(session: Session, filled: Filled) -> object:
     ]
     reach = Reach(7, database_now(session) - timedelta(days=3650))
     return calls_that_count(
-        session, people, number=reach, subject=reach, person=reach, campaigns=[filled.big]
+        session,
+        people,
+        number=reach,
+        subject=reach,
+        person=reach,
+        abandoned_since=reach.since,
+        campaigns=[filled.big],
     )
+
+
+def _silence(session: Session, filled: Filled) -> object:
+    """What the scheduler asks about a campaign of which one call in fifty met silence."""
+    since = database_now(session) - timedelta(days=30)
+    assert len(latest_abandoned_calls(session, filled.big, 100)) == 100
+    silent, answered = abandoned_and_answered(session, filled.big, since)
+    assert 0.01 < silent / answered < 0.03
+    return silent
 
 
 def _why(session: Session, filled: Filled) -> object:
@@ -152,6 +168,7 @@ ASKED: dict[str, Ask] = {
     "accounts and campaigns": _accounts,
     "metrics": _metrics,
     "caps": _caps,
+    "silence": _silence,
     "why": _why,
 }
 

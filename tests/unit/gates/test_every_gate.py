@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from campaigns import gates
-from campaigns.compliance import CapScope, ConsentNeed, Duties, WeeklyWindows
+from campaigns.compliance import CapScope, ConsentNeed, Cooloffs, Duties, WeeklyWindows
 from campaigns.errors import InvalidInput
 from campaigns.gates import Call, Calls, Facts, OptOutFact, Verdict, judging
 from campaigns.lifecycle import RecipientStatus
@@ -28,6 +28,7 @@ from tests.unit.gates.knowing import (
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FROM_NOON = WeeklyWindows.parse("daily 12:00-20:00")
 STOPPED = OptOutFact(4, NUMBER, ago(days=2), "keypress", evidence="key 9 during attempt 8")
+COOLOFFS = Cooloffs(refusal=60 * 86400.0, abandoned=72 * 3600.0)
 
 # gate: what makes it refuse, words of its evidence, when it opens by itself, what becomes of them
 REFUSALS: dict[str, tuple[dict[str, Any], str, datetime | None, RecipientStatus | None]] = {
@@ -82,6 +83,13 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, datetime | None, RecipientStatus 
         None,
         RecipientStatus.EXHAUSTED,
     ),
+    "cooloff_refusal": (
+        {"rules": {"cooloffs": COOLOFFS}, "person": {"refused": STOPPED}},
+        f"they refused at Sun 1 Mar 2026, 17:00 UTC (opt-out 4 of {NUMBER}), and the rules "
+        "us-hours want 60 days without calls after that",
+        ago(days=2) + 60 * DAY,
+        None,
+    ),
     "daily_limit": (
         {"campaign": {"max_per_day": 1}, "calls": {"to_person": calls(ago(hours=20))}},
         "the campaign's daily limit allows 1 call within 1 day to one person",
@@ -92,6 +100,13 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, datetime | None, RecipientStatus 
         {"calls": {"holding": 12}},
         f"attempt 12 is on its way to {NUMBER}",
         NOON + timedelta(seconds=15),
+        None,
+    ),
+    "cooloff_abandoned": (
+        {"rules": {"cooloffs": COOLOFFS}, "calls": {"last_abandoned": Call(8, ago(hours=10))}},
+        "attempt 8 to +12125550123 was answered, nobody heard anything, and it ended at Tue 3 Mar "
+        "2026, 07:00 UTC; the rules us-hours want 3 days without calls after that",
+        ago(hours=10) + 3 * DAY,
         None,
     ),
     "gap": (
@@ -255,6 +270,33 @@ def test_a_full_account_is_told_and_keeps_nobody_from_being_eligible() -> None:
     assert (refused.passed, refused.evidence) == (False, "All 5 calls are in use.")
     assert gates.next_eligible(but(pace=pace), NOON) == NOON
     assert "pace" not in dict(judging.PERSONAL)
+
+
+@pytest.mark.parametrize(
+    ("gate", "fact", "least"),
+    [
+        ("cooloff_refusal", {"person": {"refused": STOPPED}}, Cooloffs(refusal=2 * 86400.0)),
+        (
+            "cooloff_abandoned",
+            {"calls": {"last_abandoned": Call(8, ago(days=2))}},
+            Cooloffs(abandoned=2 * 86400.0),
+        ),
+    ],
+)
+def test_a_cool_off_is_over_to_the_second_and_shorter_in_practice(
+    gate: str, fact: dict[str, Any], least: Cooloffs
+) -> None:
+    second = timedelta(seconds=1)
+    facts = but(rules=rules(cooloffs=least), **fact)
+    assert of(facts, gate).passed
+    assert not of(facts, gate, NOON - second).passed
+    assert of(but(**fact), gate).passed  # no rule asks for one
+    assert of(but(rules=rules(cooloffs=least)), gate).passed  # nothing has happened
+    shorter = but(rules=rules(cooloffs=least), account={"time_scale": 0.5}, **fact)
+    assert of(shorter, gate, NOON - DAY).passed
+    refused = of(shorter, gate, NOON - DAY - second)
+    assert refused.until == NOON - DAY
+    assert "times 0.5 on this account" in refused.evidence
 
 
 def test_the_scopes_of_caps_count_different_calls() -> None:
