@@ -5,6 +5,7 @@ migrations and emptied before each test that asks for it.
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,13 @@ from tests.databases import empty_database, make_database
 from tests.stateful.fixtures import moved, moved_engine, stories, world
 
 __all__ = ["moved", "moved_engine", "stories", "world"]
+
+
+def pytest_configure() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, and so would all that the tests
+    start; some of it must end by it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

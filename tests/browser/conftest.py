@@ -36,6 +36,9 @@ PRINTED = re.compile(r"Sign in as (\S+) with the password (\S+)")
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESK: ViewportSize = {"width": 1360, "height": 900}
 NEW_YORK = "America/New_York"
+# What axe-core looks for, and which of its rules depend on colours.
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+COLOURS = ["color-contrast", "link-in-text-block"]
 # How long the page may take for what it does in an instant on a machine with nothing else to do.
 PATIENCE = 30_000
 
@@ -112,7 +115,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The product on this machine with its sample, and an administrator with a known password."""
     home = tmp_path_factory.mktemp("browser")
@@ -122,14 +125,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fresh_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The product as it is on its very first day: no sample, no campaign, a printed password."""
     with running(tmp_path_factory.mktemp("fresh")) as found:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """One browser for all tests; each of them gets a profile of its own."""
     with sync_playwright() as playwright:
@@ -169,20 +172,30 @@ class Visit:
         self.page.get_by_role("button", name="Change the password").click()
         self.page.wait_for_url(f"{self.stack.url}/")
 
+    def end(self) -> None:
+        """Fail when the browser's console had anything to complain about since the last time."""
+        found, self.troubles[:] = list(self.troubles), []
+        assert not found, found
+
     def shot(self, name: str, *, full: bool = False) -> None:
         """A picture of the page for the documentation, when pictures are wanted."""
         if SHOTS:
             self.page.screenshot(path=f"{SHOTS}/{name}.png", full_page=full, animations="disabled")
 
-    def check_accessible(self) -> None:
-        """Fail on a violation that axe-core calls serious or critical, naming what has it."""
+    def check_accessible(self, *, colours: bool = False) -> None:
+        """Fail on a violation that axe-core calls serious or critical, naming what has it.
+
+        With `colours` only by the rules that look at them, for a page whose other theme was
+        checked whole: to change the theme changes nothing else.
+        """
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate(AXE.read_text())
         found = self.page.evaluate(
-            "async () => (await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', "
-            "'wcag21aa', 'best-practice'], resultTypes: ['violations']}))"
+            "async rules => (await axe.run(document, {runOnly: rules, "
+            "resultTypes: ['violations']}))"
             ".violations.map(v => ({id: v.id, impact: v.impact, "
-            "nodes: v.nodes.map(n => n.html.slice(0, 160) + ' ' + n.failureSummary)}))"
+            "nodes: v.nodes.map(n => n.html.slice(0, 160) + ' ' + n.failureSummary)}))",
+            {"type": "rule", "values": COLOURS} if colours else {"type": "tag", "values": RULES},
         )
         serious = [one for one in found if one["impact"] in ("serious", "critical")]
         assert not serious, f"{self.page.url}: {serious}"
@@ -222,7 +235,7 @@ def visiting(browser: Browser, stack: Stack, **options: Any) -> Iterator[Visit]:
         yield found
     finally:
         context.close()
-    assert not found.troubles, found.troubles
+    found.end()
 
 
 @pytest.fixture
@@ -232,7 +245,7 @@ def visit(stack: Stack, chromium: Browser, request: pytest.FixtureRequest) -> It
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def admins_cookies(stack: Stack, chromium: Browser) -> Any:
     """What a browser keeps in which the administrator is signed in."""
     with visiting(chromium, stack) as found:
@@ -240,7 +253,7 @@ def admins_cookies(stack: Stack, chromium: Browser) -> Any:
         return found.page.context.storage_state()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def first_admins_cookies(fresh_stack: Stack, chromium: Browser) -> Any:
     """The same on the first day, after the printed password was used and another one chosen."""
     login, printed = fresh_stack.printed()

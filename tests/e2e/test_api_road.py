@@ -11,7 +11,9 @@ import httpx
 import pytest
 
 from campaigns.local import free_port
-from tests.e2e.test_up import OUTDIAL, Up, processes_of
+from tests.e2e.test_up import OUTDIAL, Up, home, processes_of
+
+__all__ = ["home"]  # a directory of whose processes none is left behind
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
 
@@ -27,10 +29,10 @@ def eventually(look: Callable[[], Any], seconds: float = 60) -> Any:
     return found
 
 
-def test_upload_start_and_report(tmp_path: Path) -> None:
+def test_upload_start_and_report(home: Path) -> None:
     simulator = free_port("127.0.0.1")
     up = Up(
-        tmp_path,
+        home,
         free_port("127.0.0.1"),
         sample=False,
         OUTDIAL_SIMULATOR_PORT=str(simulator),
@@ -40,7 +42,7 @@ def test_upload_start_and_report(tmp_path: Path) -> None:
     def outdial(*words: str) -> Any:
         done = subprocess.run(
             [OUTDIAL, *words, "--json"],
-            cwd=tmp_path,
+            cwd=home,
             env=up.env,
             capture_output=True,
             text=True,
@@ -95,7 +97,7 @@ def test_upload_start_and_report(tmp_path: Path) -> None:
     assert any("Hello Person 3, the boat house is open again." in text for text in heard)
     api.close()
     assert up.interrupt() == 0
-    assert processes_of(tmp_path) == []
+    assert processes_of(home) == []
 
 
 def _status(found: dict[str, Any]) -> str:
