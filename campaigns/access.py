@@ -49,6 +49,21 @@ class Actor:
     role: Role
     id: int | None = None
 
+    @property
+    def by(self) -> str:
+        """Who did it, within a sentence: “by Ada”, “by the command line”."""
+        return {
+            "user": self.name,
+            "key": f"the API key “{self.name}”",
+            "cli": "the command line",
+            "system": "Outdial",
+        }[self.kind]
+
+    @property
+    def subject(self) -> str:
+        """The same at the beginning of a sentence."""
+        return self.by[:1].upper() + self.by[1:]
+
     def may(self, permission: Permission) -> bool:
         """Whether this actor's role grants it."""
         return permission in GRANTS[self.role]

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns import compliance, gates, pacing
+from campaigns import compliance, gates, pacing, phrases
+from campaigns.access import SYSTEM, Actor
 from campaigns.errors import InvalidInput, NotAllowed, NotFound
 from campaigns.flows.model import CallFlow
 from campaigns.lifecycle import CampaignStatus, check_campaign_transition
@@ -205,7 +206,9 @@ def campaign_by_id(session: Session, campaign_id: int, *, lock: bool = False) ->
     return campaign
 
 
-def start_campaign(session: Session, campaign_id: int, now: datetime) -> Campaign:
+def start_campaign(
+    session: Session, campaign_id: int, now: datetime, *, by: Actor = SYSTEM
+) -> Campaign:
     """Start a draft now, or at its start time when that lies ahead."""
     campaign = campaign_by_id(session, campaign_id, lock=True)
     if campaign.status not in (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED):
@@ -215,10 +218,16 @@ def start_campaign(session: Session, campaign_id: int, now: datetime) -> Campaig
     _check_texts(session, campaign)
     if campaign.starts_at is not None and campaign.starts_at > now:
         if campaign.status == CampaignStatus.DRAFT:
-            _change(session, campaign, CampaignStatus.SCHEDULED, now, "scheduled for its start")
+            _schedule(session, campaign, now, by)
         return campaign
-    _run(session, campaign, now, "started")
+    _run(session, campaign, now, "started", by)
     return campaign
+
+
+def _schedule(session: Session, campaign: Campaign, now: datetime, by: Actor) -> None:
+    assert campaign.starts_at is not None, "asked by the caller"
+    why = f"it starts on {phrases.instant(campaign.starts_at)}"
+    _change(session, campaign, CampaignStatus.SCHEDULED, now, "scheduled", by, why=why)
 
 
 def _check_texts(session: Session, campaign: Campaign) -> None:
@@ -233,18 +242,20 @@ def _check_texts(session: Session, campaign: Campaign) -> None:
         CallFlow.from_json(flow.definition).check_columns([*columns, *computed])
 
 
-def resume_campaign(session: Session, campaign_id: int, now: datetime) -> Campaign:
+def resume_campaign(
+    session: Session, campaign_id: int, now: datetime, *, by: Actor = SYSTEM
+) -> Campaign:
     """Run a paused campaign again; it joins the others without arrears, so without a burst."""
     campaign = campaign_by_id(session, campaign_id, lock=True)
     if campaign.status != CampaignStatus.PAUSED:
         raise_illegal = CampaignStatus(campaign.status)
         check_campaign_transition(raise_illegal, CampaignStatus.RUNNING)
         raise NotAllowed(f"The campaign is {campaign.status}, not paused. Start it instead.")
-    _run(session, campaign, now, "resumed")
+    _run(session, campaign, now, "resumed", by)
     return campaign
 
 
-def _run(session: Session, campaign: Campaign, now: datetime, word: str) -> None:
+def _run(session: Session, campaign: Campaign, now: datetime, word: str, by: Actor) -> None:
     if campaign.ends_at is not None and campaign.ends_at <= now:
         raise NotAllowed("The campaign's end lies in the past. Give it a later end first.")
     ring_long_enough(session, campaign, now)
@@ -253,7 +264,21 @@ def _run(session: Session, campaign: Campaign, now: datetime, word: str) -> None
     campaign.ramp_since = campaign.judged_from = now
     campaign.paused_itself = False
     campaign.started_at = campaign.started_at or now
-    _change(session, campaign, CampaignStatus.RUNNING, now, word)
+    _change(session, campaign, CampaignStatus.RUNNING, now, word, by)
+    _tell_growth(session, campaign, now)
+
+
+def _tell_growth(session: Session, campaign: Campaign, now: datetime) -> None:
+    """Say that it begins at a part of its pace, where it does."""
+    live = session.get_one(Account, campaign.account_id).live
+    ramp = pacing.ramp_of(campaign.ramp, live=live)
+    if ramp.seconds <= 0 or ramp.start >= 1:
+        return
+    told = (
+        f"It begins with {ramp.start:.0%} of its pace, and has all of it after "
+        f"{phrases.length(ramp.seconds)}."
+    )
+    dispatch.write_log(session, told, now, campaign_id=campaign.id)
 
 
 def ring_long_enough(session: Session, campaign: Campaign, now: datetime) -> None:
@@ -274,7 +299,13 @@ def ring_long_enough(session: Session, campaign: Campaign, now: datetime) -> Non
 
 
 def pause_campaign(
-    session: Session, campaign_id: int, now: datetime, why: str, *, by_itself: bool = False
+    session: Session,
+    campaign_id: int,
+    now: datetime,
+    why: str,
+    *,
+    by: Actor = SYSTEM,
+    by_itself: bool = False,
 ) -> list[int]:
     """Pause: when this commits, nothing is queued and nothing new is claimed.
 
@@ -284,26 +315,38 @@ def pause_campaign(
     gate.close_gate(session)
     campaign = campaign_by_id(session, campaign_id, lock=True)
     campaign.paused_itself = by_itself
-    _change(session, campaign, CampaignStatus.PAUSED, now, f"paused: {why}")
+    _change(session, campaign, CampaignStatus.PAUSED, now, "paused", by, why=why)
     campaign.paused_at = now
     return halt_campaign(session, campaign_id, "paused", now, ringing_too=False)
 
 
-def stop_campaign(session: Session, campaign_id: int, now: datetime, why: str) -> list[int]:
+def stop_campaign(
+    session: Session, campaign_id: int, now: datetime, why: str, *, by: Actor = SYSTEM
+) -> list[int]:
     """Stop for good; every call that nobody has answered is taken back."""
     gate.close_gate(session)
     campaign = campaign_by_id(session, campaign_id, lock=True)
-    _change(session, campaign, CampaignStatus.STOPPED, now, f"stopped: {why}")
+    _change(session, campaign, CampaignStatus.STOPPED, now, "stopped", by, why=why)
     campaign.finished_at = now
     return halt_campaign(session, campaign_id, "stopped", now, ringing_too=True)
 
 
 def _change(
-    session: Session, campaign: Campaign, status: CampaignStatus, now: datetime, word: str
+    session: Session,
+    campaign: Campaign,
+    status: CampaignStatus,
+    now: datetime,
+    word: str,
+    by: Actor,
+    *,
+    why: str = "",
 ) -> None:
     check_campaign_transition(CampaignStatus(campaign.status), status)
-    campaign.status, campaign.status_reason = status.value, word
-    dispatch.write_log(session, f"The campaign was {word}.", now, campaign_id=campaign.id)
+    who = f" by {by.by}" if by is not SYSTEM else ""
+    reason = f": {why}" if why else ""
+    how = f"{word}{who}{reason}"
+    campaign.status, campaign.status_reason = status.value, how
+    dispatch.write_log(session, f"The campaign was {how}.", now, campaign_id=campaign.id)
     session.flush()
 
 
@@ -313,7 +356,7 @@ def start_scheduled_campaigns(session: Session, now: datetime) -> int:
     for campaign_id in campaign_rows.campaigns_to_start(session, now):
         campaign = campaign_by_id(session, campaign_id, lock=True)
         if campaign.status == CampaignStatus.SCHEDULED:  # nobody paused it at this moment
-            _run(session, campaign, now, "started on schedule")
+            _run(session, campaign, now, "started on schedule", SYSTEM)
             started += 1
     return started
 
@@ -339,22 +382,5 @@ def complete_drained_campaigns(session: Session, now: datetime) -> int:
         ):
             continue
         campaign.finished_at = now
-        _change(session, campaign, CampaignStatus.COMPLETED, now, "completed")
+        _change(session, campaign, CampaignStatus.COMPLETED, now, "completed", SYSTEM)
     return len(drained)
-
-
-def resume_account(session: Session, name: str, now: datetime) -> Account:
-    """Let an account dial again after a person put right what had paused it."""
-    account = account_named(session, name)
-    session.execute(
-        text("""
-            UPDATE accounts SET status = 'active', status_reason = NULL, paused_itself = false,
-                backoff_until = NULL, backoff_level = 0, slowed_part = NULL, slowed_at = NULL,
-                judged_from = :now
-            WHERE id = :id
-        """),
-        {"id": account.id, "now": now},
-    )
-    dispatch.write_log(session, "The account was resumed.", now, account_id=account.id)
-    session.refresh(account)
-    return account

@@ -56,6 +56,11 @@ def some(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def people(count: int) -> str:
+    """ "1 person", "12 people"."""
+    return "1 person" if count == 1 else f"{count:,} people"
+
+
 def sentence(text: str) -> str:
     """A text as a sentence: capital first, full stop last."""
     plain = text.strip()

@@ -192,9 +192,10 @@ def _incident(
     session: Session, attempt: LockedAttempt, event: CallEvent, now: datetime
 ) -> FollowUp:
     """A call exists although we had proof that none did: take it back and stop the account."""
+    given_up_as = (attempt.cancel_reason or "").replace("_", " ")
     sentence = (
         f"The provider reports a call ({event.kind}) for an attempt that was given up as "
-        f"“{attempt.cancel_reason}”, so what we believe about this account is wrong. The call is "
+        f"“{given_up_as}”, so what we believe about this account is wrong. The call is "
         "being cancelled and the account is paused. Check the provider's call log, then resume."
     )
     call_id = event.provider_call_id

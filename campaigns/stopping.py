@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from campaigns.access import SYSTEM, Actor
 from campaigns.outcomes import release_cancelled
 from campaigns.store import (
     accounts,
@@ -194,17 +195,21 @@ def pause_caller_id(
     return recalled
 
 
-def switch_dialling_off(session: Session, why: str, now: datetime) -> list[int]:
+def switch_dialling_off(
+    session: Session, why: str, now: datetime, *, by: Actor = SYSTEM
+) -> list[int]:
     """The kill switch: once this commits nothing is dialled by anybody, through any account."""
     gate.close_gate(session)
     dispatch.set_dialing_switch(session, enabled=False, reason=why)
-    dispatch.write_log(session, f"Dialling was switched off everywhere: {why}.", now)
+    reason = "" if why == f"by {by.name}" else f": {why}"  # said once who did it
+    told = f"Dialling was switched off everywhere by {by.by}{reason}."
+    dispatch.write_log(session, told, now)
     cancelled = attempts.cancel_queued_attempts_of(session, now, "paused")
     release_cancelled(session, cancelled, now)
     return recalls.request_recall_of_everything(session, "switched off", now)
 
 
-def switch_dialling_on(session: Session, now: datetime) -> None:
+def switch_dialling_on(session: Session, now: datetime, *, by: Actor = SYSTEM) -> None:
     """Let running campaigns dial again."""
     dispatch.set_dialing_switch(session, enabled=True, reason=None)
-    dispatch.write_log(session, "Dialling was switched on again.", now)
+    dispatch.write_log(session, f"Dialling was switched on again by {by.by}.", now)

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from campaigns import phrases
 from campaigns.calls import CallEvent, LookupQuery, LookupResult, LookupState
 from campaigns.crash_points import crash_point
 from campaigns.db import database_now, transaction
@@ -23,6 +24,7 @@ from campaigns.recording import apply_event, end_without_word
 from campaigns.store import attempts, call_status, dispatch, events, recalls, recipients
 from campaigns.store.call_status import LockedAttempt
 from campaigns.store.recalls import SilentAttempt
+from campaigns.store.recipients import Overdue
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +94,22 @@ def recalls_due(engine: Engine) -> list[int]:
 def expire_deadlines(engine: Engine) -> int:
     """Expire whoever waits past their deadline, in open and in closed hours alike."""
     with transaction(engine) as session:
-        return recipients.expire_overdue_recipients(session, database_now(session))
+        now = database_now(session)
+        found = recipients.expire_overdue_recipients(session, now)
+        for one in found:
+            told = _told_of(one)
+            dispatch.write_log(session, told, now, campaign_id=one.campaign_id)
+    return sum(one.people for one in found)
+
+
+def _told_of(overdue: Overdue) -> str:
+    people = phrases.people(overdue.people)
+    was = "was" if overdue.people == 1 else "were"
+    told = f"{people} {was} not reached before the deadline"
+    if not overdue.again:
+        return f"{told}."
+    whose = "they have" if overdue.again == overdue.people else f"{overdue.again:,} of them have"
+    return f"{told}; {whose} a further reminder ahead."
 
 
 def forget_dead_processes(engine: Engine) -> None:

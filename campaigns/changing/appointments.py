@@ -52,7 +52,7 @@ def move_appointment(
     told = {"appointment_at": before.isoformat() if before else None}
     subject = f"recipient:{row.id}"
     auditing.record(session, actor, "recipient.move", subject, now, before=told, after=after)
-    sentence = f"{actor.name} moved the appointment of a person."
+    sentence = f"{actor.subject} moved the appointment of a person."
     dispatch.write_log(session, sentence, now, campaign_id=row.campaign_id)
     return done.recalled
 
@@ -71,7 +71,7 @@ def cancel_appointment(
     after = {"appointment": "cancelled", "why": why.strip() or None}
     subject = f"recipient:{row.id}"
     auditing.record(session, actor, "recipient.cancel", subject, now, after=after)
-    sentence = f"{actor.name} cancelled the appointment of a person."
+    sentence = f"{actor.subject} cancelled the appointment of a person."
     dispatch.write_log(session, sentence, now, campaign_id=row.campaign_id)
     return done.recalled
 

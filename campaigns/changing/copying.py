@@ -63,7 +63,7 @@ def clone_campaign(
     """
     source = campaign_by_id(session, campaign_id)
     copy = _copy(session, source, name or f"{source.name} (copy)", "clone", now)
-    _tell(session, source, copy, f"{actor.name} copied it into a new draft, “{copy.name}”.", now)
+    _tell(session, source, copy, f"{actor.subject} copied it into a new draft, “{copy.name}”.", now)
     _record(session, actor, "campaign.clone", source, copy, now)
     return copy
 
@@ -101,7 +101,7 @@ def redial_unreached(
             "was created."
         )
     one = "1 person" if people == 1 else f"{people:,} people"
-    sentence = f"{actor.name} made a new draft with {one} who were not reached, “{draft.name}”."
+    sentence = f"{actor.subject} made a new draft with {one} who were not reached, “{draft.name}”."
     _tell(session, source, draft, sentence, now)
     _record(session, actor, "campaign.redial", source, draft, now, people=people)
     return Redialled(draft, people)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from campaigns import auditing, compliance
+from campaigns import auditing, compliance, phrases
 from campaigns.access import Actor
 from campaigns.campaigning import campaign_by_id
 from campaigns.compliance import Place, PostalAddress
@@ -84,7 +84,7 @@ def change_pace(
         setattr(campaign, name, value)
     session.flush()
     told = [_pace_in_words(name, value) for name, value in wanted.items() if before[name] != value]
-    sentence = f"{' and '.join(told)} by {actor.name}."
+    sentence = f"{' and '.join(told)} by {actor.by}."
     dispatch.write_log(session, sentence, now, campaign_id=campaign_id)
     _record(session, campaign, actor, "campaign.change_pace", now, before, wanted)
     return campaign
@@ -230,8 +230,9 @@ def _sentence(before: dict[str, Any], after: dict[str, Any], actor: Actor) -> st
     if before["ends_at"] != after["ends_at"]:
         end = after["ends_at"]
         word = "The end was" if not parts else "the end was"
-        parts.append(f"{word} {f'changed to {end}' if end else 'removed'}")
-    return f"{' and '.join(parts)} by {actor.name}."
+        at = f"changed to {phrases.instant(datetime.fromisoformat(end))}" if end else "removed"
+        parts.append(f"{word} {at}")
+    return f"{' and '.join(parts)} by {actor.by}."
 
 
 def _record(

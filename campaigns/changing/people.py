@@ -92,7 +92,7 @@ def add_person(
         raise InvalidInput(f"{(answer.detail or 'This cannot be used.')} Nobody was added.")
     after = {"campaign": campaign_id, "numbers": answer.numbers, "name": person.name}
     _record(session, actor, "recipient.add", answer.recipient_id, now, None, after)
-    _log(session, campaign_id, f"{actor.name} added a person.", now)
+    _log(session, campaign_id, f"{actor.subject} added a person.", now)
     return answer.recipient_id
 
 
@@ -130,7 +130,7 @@ def change_person(
         recurrences.note_these_are_reminded(session, row.campaign_id, [row.id])
     if _shown(row) != before:
         _record(session, actor, "recipient.change", row.id, now, before, _shown(row))
-        _log(session, row.campaign_id, f"{actor.name} changed the entry of a person.", now)
+        _log(session, row.campaign_id, f"{actor.subject} changed the entry of a person.", now)
     return row
 
 
@@ -164,7 +164,7 @@ def remove_person(
         changes.delete_recipient(session, recipient_id)
     after = {"status": "removed" if kept else "deleted", "why": why.strip() or None}
     _record(session, actor, "recipient.remove", recipient_id, now, before, after)
-    _log(session, row.campaign_id, f"{actor.name} took a person out.", now)
+    _log(session, row.campaign_id, f"{actor.subject} took a person out.", now)
     return kept
 
 

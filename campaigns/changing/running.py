@@ -19,7 +19,7 @@ OVER = frozenset({CampaignStatus.COMPLETED, CampaignStatus.STOPPED})
 def start(session: Session, campaign_id: int, actor: Actor, now: datetime) -> Campaign:
     """Start a draft now, or at its start time when that lies ahead."""
     before = campaign_by_id(session, campaign_id).status
-    campaign = campaigning.start_campaign(session, campaign_id, now)
+    campaign = campaigning.start_campaign(session, campaign_id, now, by=actor)
     _record(session, campaign, actor, "start", before, now)
     return campaign
 
@@ -27,7 +27,7 @@ def start(session: Session, campaign_id: int, actor: Actor, now: datetime) -> Ca
 def pause(session: Session, campaign_id: int, actor: Actor, now: datetime, why: str) -> list[int]:
     """Pause, and write down what that did; returns the calls to be recalled after the commit."""
     before = campaign_by_id(session, campaign_id).status
-    recalled = campaigning.pause_campaign(session, campaign_id, now, why)
+    recalled = campaigning.pause_campaign(session, campaign_id, now, why, by=actor)
     campaign = campaign_by_id(session, campaign_id)
     # Nothing is claimed any more, so what the rows say about the last call stays true.
     report = last_pause(session, campaign)
@@ -40,7 +40,7 @@ def pause(session: Session, campaign_id: int, actor: Actor, now: datetime, why: 
 def resume(session: Session, campaign_id: int, actor: Actor, now: datetime) -> Campaign:
     """Run a paused campaign again, at its pace."""
     before = campaign_by_id(session, campaign_id).status
-    campaign = campaigning.resume_campaign(session, campaign_id, now)
+    campaign = campaigning.resume_campaign(session, campaign_id, now, by=actor)
     _record(session, campaign, actor, "resume", before, now)
     return campaign
 
@@ -48,7 +48,7 @@ def resume(session: Session, campaign_id: int, actor: Actor, now: datetime) -> C
 def stop(session: Session, campaign_id: int, actor: Actor, now: datetime, why: str) -> list[int]:
     """Stop for good; returns the calls to be recalled after the commit."""
     before = campaign_by_id(session, campaign_id).status
-    recalled = campaigning.stop_campaign(session, campaign_id, now, why)
+    recalled = campaigning.stop_campaign(session, campaign_id, now, why, by=actor)
     _record(session, campaign_by_id(session, campaign_id), actor, "stop", before, now, why)
     return recalled
 
@@ -65,7 +65,7 @@ def archive(session: Session, campaign_id: int, actor: Actor, now: datetime) -> 
         campaign.archived_at = now
         session.flush()
         auditing.record(session, actor, "campaign.archive", f"campaign:{campaign_id}", now)
-        told = f"{actor.name} put the campaign into the archive."
+        told = f"{actor.subject} put the campaign into the archive."
         dispatch.write_log(session, told, now, campaign_id=campaign_id)
     return campaign
 
@@ -77,14 +77,14 @@ def unarchive(session: Session, campaign_id: int, actor: Actor, now: datetime) -
         campaign.archived_at = None
         session.flush()
         auditing.record(session, actor, "campaign.unarchive", f"campaign:{campaign_id}", now)
-        told = f"{actor.name} took the campaign out of the archive."
+        told = f"{actor.subject} took the campaign out of the archive."
         dispatch.write_log(session, told, now, campaign_id=campaign_id)
     return campaign
 
 
 def switch_off(session: Session, actor: Actor, now: datetime, why: str) -> list[int]:
     """The kill switch: nobody is dialled any more; returns the calls to be recalled."""
-    recalled = stopping.switch_dialling_off(session, why, now)
+    recalled = stopping.switch_dialling_off(session, why, now, by=actor)
     after = {"dialling": "off", "why": why, "recalled": len(recalled)}
     auditing.record(session, actor, "dialling.switch_off", "dialling", now, after=after)
     return recalled
@@ -100,7 +100,7 @@ def switch_on(session: Session, actor: Actor, now: datetime) -> None:
             "Nothing was switched on. Run `outdial reconcile`: it asks the providers, and switches "
             "dialling on again."
         )
-    stopping.switch_dialling_on(session, now)
+    stopping.switch_dialling_on(session, now, by=actor)
     after = {"dialling": "on"}
     auditing.record(session, actor, "dialling.switch_on", "dialling", now, after=after)
 

@@ -56,7 +56,7 @@ def change_trying(
     for part in (_retries, _household, _reminders):
         sentence, before, after = part(session, campaign, change, now) or ("", None, None)
         if sentence:
-            told = f"{sentence} by {actor.name}."
+            told = f"{sentence} by {actor.by}."
             dispatch.write_log(session, told, now, campaign_id=campaign_id)
             subject = f"campaign:{campaign_id}"
             action = "campaign.change_trying"

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from sqlalchemy import Engine
 
-from campaigns import importing
+from campaigns import importing, operating
+from campaigns.access import CLI
 from campaigns.cli import context
 from campaigns.cli.output import Command, JsonOption, complain, say, show_json, show_table
 from campaigns.config import settings
@@ -130,6 +131,9 @@ def _import(
             options=options_for_campaign(session, campaign_id, options),
         )
         import_id = registered.row.id
+        if not registered.already:
+            now = database_now(session)
+            operating.note_import(session, registered.row, "create", CLI, now)
     with _progress_bar(quiet=quiet) as show:
         return importing.run(engine, import_id, file, show), registered.already
 
@@ -290,7 +294,7 @@ def show(import_id: ImportId, as_json: JsonOption = False) -> None:
 def undo(import_id: ImportId, as_json: JsonOption = False) -> None:
     """Remove everybody whom an import brought, as long as nobody of them was called."""
     with context.open_session() as session:
-        summary = importing.undo(session, import_id, database_now(session))
+        summary = operating.undo_import(session, import_id, CLI, database_now(session))
     _tell(summary, already=False, as_json=as_json)
 
 
@@ -299,6 +303,8 @@ def discard(import_id: ImportId, as_json: JsonOption = False) -> None:
     """Forget a file that was handed in and not imported."""
     with context.open_session() as session:
         summary = importing.discard(session, import_id, settings().data_dir)
+        row = importing.find(session, import_id)
+        operating.note_import(session, row, "discard", CLI, database_now(session))
     _tell(summary, already=False, as_json=as_json)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from campaigns import compliance, gates, pacing
+from campaigns import compliance, gates, pacing, phrases
 from campaigns.dispatcher.facts import Bound, known_about
 from campaigns.dispatcher.hours import OpenHours
 from campaigns.dispatcher.household import merged_by_household
@@ -14,7 +14,7 @@ from campaigns.dispatcher.standing import standing_of
 from campaigns.gates import Facts, Installation, Verdict
 from campaigns.lifecycle import RecipientStatus
 from campaigns.retries import RetryPolicy
-from campaigns.store import attempts, recipients
+from campaigns.store import attempts, dispatch, recipients
 from campaigns.store.dispatch import AccountLoad, RunningCampaign
 from campaigns.store.recipients import DueRecipient, Fate
 
@@ -207,6 +207,11 @@ class CampaignDesk:
     def settle(self) -> None:
         """Write the fates of everybody who was turned away."""
         recipients.settle_recipients(self._session, self._fates, self.now)
+        late = sum(fate.status is RecipientStatus.EXPIRED for fate in self._fates)
+        if late:
+            was = "was" if late == 1 else "were"
+            told = f"{phrases.people(late)} {was} not reached before the deadline."
+            dispatch.write_log(self._session, told, self.now, campaign_id=self.id)
 
     def _scaled(self, seconds: float) -> float:
         return max(seconds * self._load.time_scale, 0.2)

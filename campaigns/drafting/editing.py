@@ -1,12 +1,12 @@
 """Drafts: begun with a name, changed step by step, thrown away. Nothing else is changed here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from campaigns import auditing
+from campaigns import auditing, phrases
 from campaigns.access import Actor
 from campaigns.campaigning import account_named, campaign_by_id, create_campaign, rewrite_draft
 from campaigns.drafting.asking import RULE, CampaignDraft, CampaignEdit, without_old_rule
@@ -15,7 +15,7 @@ from campaigns.errors import NotAllowed
 from campaigns.lifecycle import CampaignStatus
 from campaigns.models import Account, CallerId, Campaign, Flow
 from campaigns.reminders import ReminderRule
-from campaigns.store import caller_ids, drafts
+from campaigns.store import caller_ids, dispatch, drafts
 from campaigns.store.imports import allow_long_work
 from campaigns.store.recurrences import find_live_recurrence_of
 
@@ -119,6 +119,10 @@ def edit_draft(
             before=_plain(before),
             after=_plain(after),
         )
+        names = sorted({*before, *after})
+        what = [name for name in names if before.get(name) != after.get(name)]
+        told = f"{actor.subject} changed the draft: {phrases.listed(_in_words(what))}."
+        dispatch.write_log(session, told, now, campaign_id=campaign.id)
     return campaign
 
 
@@ -141,6 +145,7 @@ def delete_draft(session: Session, campaign_id: int, actor: Actor, now: datetime
     auditing.record(
         session, actor, "campaign.delete", f"campaign:{campaign_id}", now, before=before
     )
+    dispatch.write_log(session, f"{actor.subject} deleted the draft “{before['name']}”.", now)
     return files
 
 
@@ -199,6 +204,10 @@ def _plan_anew(
         allow_long_work(session)
         session.flush()
         drafts.replan_reminders(session, campaign.id, now)
+
+
+def _in_words(names: Sequence[str]) -> list[str]:
+    return [name.replace("_", " ") for name in names]
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

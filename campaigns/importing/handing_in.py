@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from campaigns.access import SYSTEM, Actor
 from campaigns.errors import NotAllowed, NotFound
 from campaigns.importing.mapping import ImportOptions
 from campaigns.importing.results import Summary, find, summarise
@@ -151,7 +152,7 @@ def discard(session: Session, import_id: int, data_dir: Path) -> Summary:
     return summarise(session, import_id)
 
 
-def undo(session: Session, import_id: int, now: datetime) -> Summary:
+def undo(session: Session, import_id: int, now: datetime, *, by: Actor = SYSTEM) -> Summary:
     """Remove everybody whom an import brought, as long as nobody of them was called.
 
     The file is kept, so the import may be confirmed again with other options. Raises `NotFound`,
@@ -170,7 +171,8 @@ def undo(session: Session, import_id: int, now: datetime) -> Summary:
     recipients_import.delete_recipients_of_import(session, row.campaign_id, import_id)
     imports.note_import_taken_back(session, import_id, "undone")
     summary = summarise(session, import_id)
-    told = f"“{row.file_name}”: {summary.sentence}"
+    what = summary.sentence.removeprefix("The import was undone: ")
+    told = f"{by.subject} undid the import of “{row.file_name}”: {what}"
     dispatch.write_log(session, told, now, campaign_id=row.campaign_id)
     return summary
 

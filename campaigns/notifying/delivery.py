@@ -175,14 +175,14 @@ def _record(session: Session, one: ClaimedDelivery, reply: Reply, now: datetime)
     if due_at is None:
         log.warning("delivery %d (%s) is given up: %s", one.id, one.type, reply.error)
     if one.endpoint_id is not None:
-        _note_failure(session, one.endpoint_id, reply, now)
+        note_failure(session, one.endpoint_id, reply, now)
 
 
 def _tried(reply: Reply, due_at: datetime | None = None) -> Tried:
     return Tried(reply.status, reply.error, reply.milliseconds, reply.text, due_at)
 
 
-def _note_failure(session: Session, endpoint_id: int, reply: Reply, now: datetime) -> None:
+def note_failure(session: Session, endpoint_id: int, reply: Reply, now: datetime) -> None:
     since = outgoing.note_endpoint_failure(
         session,
         endpoint_id,

@@ -1,8 +1,9 @@
-"""What people do to accounts, and new campaigns; each noted in the audit log.
+"""What people do to accounts, new campaigns, and lists; each noted in the audit log.
 
 accounts    added, changed, paused, switched off; credentials checked
 caller_ids  added, limited, paused, resumed, removed
 campaigns   created
+imports     lists handed in, imported, discarded, undone; people pushed
 """
 
 from campaigns.operating.accounts import (
@@ -23,7 +24,8 @@ from campaigns.operating.caller_ids import (
     remove_caller_id,
     resume_caller_id,
 )
-from campaigns.operating.campaigns import create_campaign
+from campaigns.operating.campaigns import create_campaign, note_campaign_created
+from campaigns.operating.imports import note_import, push_recipients, undo_import
 
 __all__ = [
     "AccountChange",
@@ -35,10 +37,14 @@ __all__ = [
     "check_account",
     "create_campaign",
     "limit_caller_id",
+    "note_campaign_created",
+    "note_import",
     "pause_account_named",
     "pause_caller_id",
+    "push_recipients",
     "remove_caller_id",
     "resume_account",
     "resume_caller_id",
     "switch_account_off_named",
+    "undo_import",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from campaigns import auditing, campaigning, provisioning
+from campaigns import auditing, phrases, provisioning
 from campaigns.access import SYSTEM, Actor
 from campaigns.campaigning import account_named
 from campaigns.db import transaction
@@ -20,7 +20,7 @@ from campaigns.provisioning import NewAccount, check_address, credentials_of
 from campaigns.safety import SafetyPolicy
 from campaigns.stopping import pause_account, switch_account_off
 from campaigns.store import accounts as rows
-from campaigns.store import gate
+from campaigns.store import dispatch, gate
 from campaigns.vault import Vault
 
 
@@ -56,6 +56,8 @@ def add_account(
     after = _described(session, account)
     subject = f"account:{account.id}"
     auditing.record(session, actor, "account.add", subject, now, after=after)
+    told = f"{actor.subject} added the account {account.name}."
+    dispatch.write_log(session, told, now, account_id=account.id)
     return account
 
 
@@ -102,6 +104,9 @@ def change_account(
     after = _described(session, account) | dict.fromkeys(replaced, "a new one")
     if after != before:
         _record(session, account, "account.change", actor, now, before, after)
+        what = [name.replace("_", " ") for name in after if after[name] != before.get(name)]
+        told = f"{actor.subject} changed the account {account.name}: {phrases.listed(what)}."
+        dispatch.write_log(session, told, now, account_id=account.id)
     return account
 
 
@@ -115,7 +120,7 @@ def pause_account_named(
     gate.close_gate(session)
     account = account_named(session, name)
     before = {"status": account.status}
-    sentence = f"The account was paused: {why}."
+    sentence = f"The account was paused by {actor.by}: {why}."
     recalled = pause_account(session, account.id, sentence, now, by_itself=False)
     session.refresh(account)
     after = {"status": account.status, "why": why}
@@ -133,7 +138,8 @@ def switch_account_off_named(
     gate.close_gate(session)
     account = account_named(session, name)
     before = {"status": account.status}
-    recalled = switch_account_off(session, account.id, f"The account was switched off: {why}.", now)
+    sentence = f"The account was switched off by {actor.by}: {why}."
+    recalled = switch_account_off(session, account.id, sentence, now)
     session.refresh(account)
     after = {"status": account.status, "why": why}
     _record(session, account, "account.off", actor, now, before, after)
@@ -142,8 +148,12 @@ def switch_account_off_named(
 
 def resume_account(session: Session, name: str, actor: Actor, now: datetime) -> Account:
     """Let an account dial again, after what had paused it was put right. Raises `NotFound`."""
-    before = {"status": account_named(session, name).status}
-    account = campaigning.resume_account(session, name, now)
+    account = account_named(session, name)
+    before = {"status": account.status}
+    rows.restart_account(session, account.id, now)
+    told = f"The account {account.name} was resumed by {actor.by}."
+    dispatch.write_log(session, told, now, account_id=account.id)
+    session.refresh(account)
     after = {"status": account.status}
     _record(session, account, "account.resume", actor, now, before, after)
     return account

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from campaigns import auditing
+from campaigns import auditing, phrases
 from campaigns.access import Actor
 from campaigns.errors import InvalidInput, NotAllowed, NotFound
 from campaigns.models import Account, CallerId
@@ -62,6 +62,7 @@ def add_caller_id(
     session.flush()
     after = _numbers(session, account)
     _record(session, account, "account.add_caller_id", actor, now, before, after)
+    _log(session, account_id, f"{actor.subject} added the caller id {plain}.", now)
     return account
 
 
@@ -86,10 +87,12 @@ def remove_caller_id(
             f"{row.number} is used by a campaign, or was shown in calls that are still on record. "
             "Nothing was changed. It can be paused."
         )
+    gone = row.number
     session.delete(row)
     session.flush()
     after = _numbers(session, account)
     _record(session, account, "account.remove_caller_id", actor, now, before, after)
+    _log(session, account_id, f"{actor.subject} removed the caller id {gone}.", now)
     return account
 
 
@@ -115,6 +118,8 @@ def limit_caller_id(
         _record(
             session, account, "account.limit_caller_id", actor, now, named | before, named | after
         )
+        told = f"{actor.subject} limited the caller id {row.number} to {_limits(limits)}."
+        _log(session, account_id, told, now)
     return account
 
 
@@ -129,7 +134,8 @@ def pause_caller_id(
     account = account_by_id(session, account_id)
     row = _caller_id(session, account, number)
     before = {"caller_id": row.number, "status": row.status}
-    sentence = f"The caller id {row.number} was paused: {why}."
+    reason = f": {why}" if why else ""
+    sentence = f"The caller id {row.number} was paused by {actor.by}{reason}."
     recalled = stop_showing(session, row.id, sentence, now, by_itself=False)
     after = {"caller_id": row.number, "status": "paused", "why": why}
     _record(session, account, "account.pause_caller_id", actor, now, before, after)
@@ -143,8 +149,8 @@ def resume_caller_id(
     account = account_by_id(session, account_id)
     row = _caller_id(session, account, number)
     if caller_ids.restart_caller_id(session, row.id, now):
-        told = f"The caller id {row.number} was resumed."
-        dispatch.write_log(session, told, now, account_id=account_id)
+        told = f"The caller id {row.number} was resumed by {actor.by}."
+        _log(session, account_id, told, now)
         after = {"caller_id": row.number, "status": "active"}
         before = {"caller_id": row.number, "status": "paused"}
         _record(session, account, "account.resume_caller_id", actor, now, before, after)
@@ -161,6 +167,19 @@ def _caller_id(session: Session, account: Account, number: str, *, lock: bool = 
 
 def _numbers(session: Session, account: Account) -> dict[str, Any]:
     return {"caller_ids": rows.caller_ids_of(session, account.id)}
+
+
+def _limits(limits: CallerIdLimits) -> str:
+    told = []
+    if limits.cps is not None:
+        told.append(f"{limits.cps:g} calls a second")
+    if limits.max_per_day is not None:
+        told.append(f"{limits.max_per_day:,} calls a day")
+    return phrases.listed(told) if told else "what its account allows"
+
+
+def _log(session: Session, account_id: int, sentence: str, now: datetime) -> None:
+    dispatch.write_log(session, sentence, now, account_id=account_id)
 
 
 def _record(

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from campaigns import auditing
+from campaigns import auditing, phrases
 from campaigns.access import Actor
 from campaigns.errors import InvalidInput, NotAllowed
 from campaigns.opting_out.looking_up import find
 from campaigns.opting_out.reading import LONGEST_REASON
-from campaigns.store import gate, opt_outs
+from campaigns.store import dispatch, gate, opt_outs
 from campaigns.store.opt_outs import OptOutRow
 
 
@@ -45,7 +45,8 @@ def lift(
     if state != "live":
         raise NotAllowed(f"This opt-out is {state}, so there is nothing to undo.")
     opt_outs.mark_lifted(session, one.id, actor.name, reason, now)
-    back = opt_outs.put_people_back(session, one, now) if put_back else 0
+    campaigns = opt_outs.put_people_back(session, one, now) if put_back else {}
+    back = sum(campaigns.values())
     auditing.record(
         session,
         actor,
@@ -55,6 +56,13 @@ def lift(
         before={"number": one.shown, "source": one.source, "evidence": one.evidence},
         after={"lifted_why": reason, "put_back": back},
     )
+    undid = f"{actor.subject} undid an opt-out"
+    if not campaigns:
+        dispatch.write_log(session, f"{undid}.", now, campaign_id=one.campaign_id)
+    for campaign_id, people in campaigns.items():
+        waits = "waits" if people == 1 else "wait"
+        told = f"{undid}: {phrases.people(people)} {waits} for a call again."
+        dispatch.write_log(session, told, now, campaign_id=campaign_id)
     return Lifted(find(session, opt_out_id), back)
 
 

@@ -10,13 +10,14 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from campaigns import auditing, stopping
+from campaigns import auditing, phrases, stopping
 from campaigns.access import Actor
 from campaigns.db import database_now, transaction
 from campaigns.errors import InvalidInput, NotFound, Unavailable
 from campaigns.models import Campaign
 from campaigns.opting_out.reading import Line, Unreadable, lines_of_file, read_line
 from campaigns.stopping import OptedOut
+from campaigns.store import dispatch
 from campaigns.store.opt_outs import NewOptOut
 
 # One transaction holds the gate against every claim, so a long list goes in pieces.
@@ -82,7 +83,18 @@ def opt_out(
         "recorded": done.recorded,
     }
     auditing.record(session, actor, "opt_out.add", subject, now, after=after)
+    _tell(session, actor, done.recorded, now, campaign_id)
     return done
+
+
+def _tell(
+    session: Session, actor: Actor, recorded: int, now: datetime, campaign_id: int | None
+) -> None:
+    """In the log of the campaign that they hold for, or of everything."""
+    if recorded:
+        where = "of this campaign" if campaign_id is not None else "of everything"
+        told = f"{actor.subject} recorded {phrases.some(recorded, 'opt-out')} {where}."
+        dispatch.write_log(session, told, now, campaign_id=campaign_id)
 
 
 def check_campaign(session: Session, campaign_id: int | None) -> None:
@@ -177,3 +189,4 @@ def _audit(
     }
     now = database_now(session)
     auditing.record(session, actor, "opt_out.import", subject, now, after=after)
+    _tell(session, actor, report.recorded, now, campaign_id)

@@ -71,7 +71,8 @@ def create_recurrence(
     session.flush()
     session.refresh(row)
     _note(session, row, actor, "recurrence.create", now, after=_facts(row))
-    _log(session, row, f"The campaign recurs: {rule}, with the list from {source}.", now)
+    told = f"{actor.subject} lets the campaign recur: {rule}, with the list from {source}."
+    _log(session, row, told, now)
     return row
 
 
@@ -119,7 +120,7 @@ def pause_recurrence(
     if row.status != "active":
         raise NotAllowed(f"The recurrence is {row.status}, not active. Nothing was changed.")
     _halt(session, row, "paused", "the recurrence was paused", actor, now)
-    _log(session, row, "The recurrence was paused.", now)
+    _log(session, row, f"The recurrence was paused by {actor.by}.", now)
     return row
 
 
@@ -142,7 +143,7 @@ def resume_recurrence(
         before={"status": "paused"},
         after={"status": "active"},
     )
-    _log(session, row, "The recurrence was resumed.", now)
+    _log(session, row, f"The recurrence was resumed by {actor.by}.", now)
     return row
 
 
@@ -152,7 +153,7 @@ def end_recurrence(session: Session, recurrence_id: int, actor: Actor, now: date
     if row.status == "ended":
         return row
     _halt(session, row, "ended", "the recurrence was ended", actor, now)
-    _log(session, row, "The recurrence was ended.", now)
+    _log(session, row, f"The recurrence was ended by {actor.by}.", now)
     return row
 
 

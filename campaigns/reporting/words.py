@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from campaigns import clocks
-from campaigns.phrases import ago, instant, listed, local_time, sentence, until
+from campaigns.phrases import ago, instant, listed, local_time, people, sentence, until
 
 __all__ = [
     "ago",
@@ -40,11 +40,6 @@ REASONS = {
 def reason(code: str) -> str:
     """Why somebody waits, or how it ended for them, as people say it."""
     return REASONS.get(code) or code.replace("_", " ")
-
-
-def people(count: int) -> str:
-    """ "1 person", "12 people"."""
-    return f"{count:,} {'person' if count == 1 else 'people'}"
 
 
 def calls(count: int) -> str:

@@ -88,7 +88,7 @@ def _put_in_force(session: Session, version: int, actor: Actor, now: datetime) -
         if not _allowed(book, call, now)
     ]
     changes.request_recall(session, shut, RULES_CHANGED, now)
-    by = "with this release" if actor is SYSTEM else f"by {actor.name}"
+    by = "with this release" if actor is SYSTEM else f"by {actor.by}"
     dispatch.write_log(session, f"Calling rules of version {version} were put in force {by}.", now)
     auditing.record(
         session, actor, "rules.activate", f"rules:{version}", now, after={"version": version}

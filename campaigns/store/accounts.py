@@ -135,3 +135,16 @@ def stop_account(
             {"id": account_id, "status": status, "reason": reason, "by_itself": by_itself},
         ).scalar_one_or_none()
     )
+
+
+def restart_account(session: Session, account_id: int, now: datetime) -> None:
+    """Let an account dial again, at its full rate; its calls so far are not held against it."""
+    session.execute(
+        text("""
+            UPDATE accounts SET status = 'active', status_reason = NULL, paused_itself = false,
+                backoff_until = NULL, backoff_level = 0, slowed_part = NULL, slowed_at = NULL,
+                judged_from = :now
+            WHERE id = :id
+        """),
+        {"id": account_id, "now": now},
+    )

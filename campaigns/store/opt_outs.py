@@ -1,5 +1,6 @@
 """Numbers, and beginnings of numbers, that must not be called: recorded, asked for, undone."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -335,11 +336,12 @@ def count_people_blocked_by(session: Session, one: OptOutRow) -> int:
     )
 
 
-def put_people_back(session: Session, one: OptOutRow, now: datetime) -> int:
+def put_people_back(session: Session, one: OptOutRow, now: datetime) -> dict[int, int]:
     """Let the people whom a lifted opt-out had blocked wait for their call again.
 
     Only in campaigns that are not over, and not who is opted out otherwise. A reminder comes due
-    at its own time; everybody else now. Who has no known zone goes to review. Returns how many.
+    at its own time; everybody else now. Who has no known zone goes to review. Returns how many, by
+    campaign.
     """
     values = _blocked_values(one) | {"now": now}
     # Held, so that none of them is finished as drained before its people are back in it.
@@ -367,11 +369,11 @@ def put_people_back(session: Session, one: OptOutRow, now: datetime) -> int:
             LEFT JOIN LATERAL planned_stage(c.reminder, x.appointment_at, x.stage, :now) p ON true
             WHERE x.id = r.id AND {_BLOCKED.format(matches=_MATCHES[one.is_prefix])}
               AND NOT opted_out(r.numbers, r.campaign_id, :now)
-            RETURNING r.id
+            RETURNING r.campaign_id
         """),
         values,
     )
-    return len(changed.all())
+    return Counter(changed.scalars())
 
 
 def _blocked_values(one: OptOutRow) -> dict[str, object]:

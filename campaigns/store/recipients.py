@@ -1,5 +1,6 @@
 """Recipients: read when due, and always sent away with a time or a reason."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -305,7 +306,17 @@ def turn_to_number(session: Session, recipient_id: int, place: int, zone_key: in
     )
 
 
-def expire_overdue_recipients(session: Session, now: datetime, limit: int = 5000) -> int:
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """How many people of one campaign were not reached before their deadline; `again` have a
+    further reminder ahead."""
+
+    campaign_id: int
+    people: int
+    again: int
+
+
+def expire_overdue_recipients(session: Session, now: datetime, limit: int = 5000) -> list[Overdue]:
     """Expire pending recipients of any campaign whose deadline has passed; returns how many.
 
     Whoever has a further reminder ahead waits for that one.
@@ -327,11 +338,13 @@ def expire_overdue_recipients(session: Session, now: datetime, limit: int = 5000
             FROM f JOIN recipients x ON x.id = f.id JOIN campaigns c ON c.id = x.campaign_id
             {_FOLLOWING}
             WHERE r.id = f.id
-            RETURNING r.id
+            RETURNING r.campaign_id, r.status = 'pending'
         """),
         {"now": now, "limit": limit},
-    )
-    return len(result.all())
+    ).all()
+    again = Counter(campaign_id for campaign_id, waits in result if waits)
+    counted = Counter(campaign_id for campaign_id, _ in result)
+    return [Overdue(one, counted[one], again[one]) for one in sorted(counted)]
 
 
 PLACES_SQL = "SELECT id, country, subdivisions, zones, line FROM zone_keys"

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from campaigns import auditing, hints, importing
+from campaigns import hints, importing, operating
 from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
 from campaigns.db import transaction
@@ -183,7 +183,7 @@ def create_import(
     if registered.already:
         response.status_code = 200
     else:
-        _record(session, viewer, "import.create", registered.row, now)
+        operating.note_import(session, registered.row, "create", viewer.actor, now)
         if asked.confirm:
             later.send(hints.IMPORT, registered.row.id)
     return _view(registered.row, viewer, already=registered.already)
@@ -250,7 +250,7 @@ def confirm_import(
     Without options it is read with those it was handed in with.
     """
     row = importing.confirm(session, import_id, options, now)
-    _record(session, viewer, "import.confirm", row, now)
+    operating.note_import(session, row, "confirm", viewer.actor, now)
     later.send(hints.IMPORT, row.id)
     return _view(row, viewer)
 
@@ -262,10 +262,8 @@ def confirm_import(
 )
 def undo_import(import_id: Id, session: SessionDep, now: NowDep, viewer: ViewerDep) -> ImportView:
     """Remove everybody whom an import brought, as long as nobody of them was called."""
-    importing.undo(session, import_id, now)
-    row = importing.find(session, import_id)
-    _record(session, viewer, "import.undo", row, now)
-    return _view(row, viewer)
+    operating.undo_import(session, import_id, viewer.actor, now)
+    return _view(importing.find(session, import_id), viewer)
 
 
 @bounded.post(
@@ -279,7 +277,7 @@ def discard_import(
     """Forget a file that was not imported, and delete it."""
     importing.discard(session, import_id, config.data_dir)
     row = importing.find(session, import_id)
-    _record(session, viewer, "import.discard", row, now)
+    operating.note_import(session, row, "discard", viewer.actor, now)
     return _view(row, viewer)
 
 
@@ -335,11 +333,6 @@ def _pieces(spool: IO[str]) -> Iterator[str]:
     with spool:
         while piece := spool.read(_CHUNK):
             yield piece
-
-
-def _record(session: SessionDep, viewer: Viewer, action: str, row: Import, now: datetime) -> None:
-    after = {"campaign": row.campaign_id, "file": row.file_name, "status": row.status}
-    auditing.record(session, viewer.actor, action, f"import:{row.id}", now, after=after)
 
 
 def _view(row: Import, viewer: Viewer, *, already: bool = False) -> ImportView:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from campaigns import auditing, importing
+from campaigns import operating
 from campaigns.access import Permission
 from campaigns.importing import PushedRecipient, PushResult
 from campaigns.importing.pushing import MOST_AT_ONCE
@@ -51,12 +51,9 @@ def push_recipients(
     duplicate, or rejected with the reason. Whoever is created in a running campaign is called as
     soon as calling hours and pace allow.
     """
-    result = importing.push_recipients(
-        session, campaign_id, body.recipients, now, body.default_country
+    result = operating.push_recipients(
+        session, campaign_id, body.recipients, viewer.actor, now, body.default_country
     )
-    if result.created:
-        subject, after = f"campaign:{campaign_id}", {"people": result.created}
-        auditing.record(session, viewer.actor, "recipient.push", subject, now, after=after)
-    else:
+    if not result.created:
         response.status_code = 200
     return result

@@ -78,8 +78,7 @@ def pause_caller_id(
     number: Text = "",
 ) -> Response:
     """Show a number in no further call."""
-    why = f"by {viewer.actor.name}"
-    later.recall(operating.pause_caller_id(session, account_id, number, why, viewer.actor, now))
+    later.recall(operating.pause_caller_id(session, account_id, number, "", viewer.actor, now))
     return _back(request, account_id, f"{number} is shown no more until it is resumed.")
 
 

@@ -37,8 +37,7 @@ def pause(
     later: AfterCommitDep,
 ) -> Response:
     """Dial nobody from now on; calls that ring may ring."""
-    why = f"by {viewer.actor.name}"
-    later.recall(changing.pause(session, campaign_id, viewer.actor, now, why))
+    later.recall(changing.pause(session, campaign_id, viewer.actor, now, ""))
     return redirect(request, f"/campaigns/{campaign_id}")
 
 
@@ -62,7 +61,7 @@ def stop(
     later: AfterCommitDep,
 ) -> Response:
     """Stop for good."""
-    recalled = changing.stop(session, campaign_id, viewer.actor, now, f"by {viewer.actor.name}")
+    recalled = changing.stop(session, campaign_id, viewer.actor, now, "")
     later.recall(recalled)
     said = f"The campaign is stopped. Nobody is called any more.{taken_back(len(recalled))}"
     return redirect(request, f"/campaigns/{campaign_id}", said=said)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 from starlette.responses import Response
 
-from campaigns import auditing, importing
+from campaigns import importing, operating
 from campaigns.access import Permission
 from campaigns.csv_cells import BOM
 from campaigns.errors import NotAllowed
@@ -63,11 +63,9 @@ def undo(
     known = min(import_id, LARGEST_ID)
     try:
         with session.begin_nested():
-            told = importing.undo(session, known, now)
+            told = operating.undo_import(session, known, viewer.actor, now)
     except NotAllowed as problem:
         return _list(request, session, "", status=409, problem=str(problem))
-    after = {"status": told.status, "people": told.rows_imported}
-    auditing.record(session, viewer.actor, "import.undo", f"import:{known}", now, after=after)
     return redirect(request, "/imports", said=told.sentence)
 
 

@@ -104,17 +104,18 @@ def test_the_whole_life_of_a_campaign(client, engine, running):
     assert client.post(f"{path}/start").json()["status"] == "running"
     check_problem(client.post(f"{path}/start"), 409)
     assert client.post(f"{path}/pause", json={"why": "lunch"}).json()["status"] == "paused"
-    assert client.get(path).json()["sentence"] == "Paused: lunch."
+    assert client.get(path).json()["sentence"] == "Paused by the API key “tests”: lunch."
     assert client.post(f"{path}/resume").json()["status"] == "running"
     assert client.post(f"{path}/stop").json()["status"] == "stopped"
     assert "final" in check_problem(client.post(f"{path}/resume"), 409)
     log = client.get(f"{path}/log").json()["items"]
     assert [entry["sentence"] for entry in log] == [
-        "The campaign was stopped: by request.",
-        "The campaign was resumed.",
+        "The campaign was stopped by the API key “tests”: by request.",
+        "The campaign was resumed by the API key “tests”.",
         "Nothing had been dialled before the pause. No call had to be recalled.",
-        "The campaign was paused: lunch.",
-        "The campaign was started.",
+        "The campaign was paused by the API key “tests”: lunch.",
+        "The campaign was started by the API key “tests”.",
+        "The API key “tests” created the campaign, as a draft.",
     ]
     assert client.get("/api/v1/events?limit=2").json()["items"] == log[:2]
 

@@ -39,7 +39,7 @@ def test_a_pause_tells_when_the_last_call_was_dialled_and_how_many_were_recalled
     assert report.last_dial_ms < -4000
     assert (report.recalled, report.recalled_in_time, report.recalled_too_late) == (1, 0, 0)
     log = [row[0] for row in bench.rows("SELECT sentence FROM campaign_log ORDER BY id")]
-    assert log[0] == "The campaign was paused: lunch."
+    assert log[0] == "The campaign was paused by the command line: lunch."
     assert "Nothing was dialled after the pause" in log[1]
     assert "1 call was recalled because nothing rang yet: 1 being taken back." in log[1]
 

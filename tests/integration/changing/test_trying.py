@@ -50,7 +50,9 @@ def test_the_retries_of_the_next_ending_are_those_of_the_change(
     assert row.retry_policy["max_attempts"] == 1
     tell(bench, attempt.id, ended("no_answer"))
     assert bench.recipient(who.id).status == "exhausted"
-    assert said(bench) == ["The retries were changed (“Everybody is called once”) by command line."]
+    assert said(bench) == [
+        "The retries were changed (“Everybody is called once”) by the command line."
+    ]
     change(bench, campaign, retry_policy="once")  # nothing is different: nothing is said
     assert len(said(bench)) == 1
 
@@ -59,7 +61,7 @@ def test_another_meaning_of_a_shared_number_is_told(bench: Bench, campaign: Camp
     assert change(bench, campaign, household="merge").household == "merge"
     assert said(bench) == [
         "People who share a number get one call for all of them from now on; that was changed by "
-        "command line."
+        "the command line."
     ]
 
 

@@ -75,7 +75,7 @@ def test_pause_resume_stop_and_what_is_taken_back(outdial, as_json, engine, reca
         recipient = make_recipient(session, campaign, 30, status="in_flight")
         ringing = make_attempt(session, recipient, "ringing")
     assert as_json("campaign", "pause", campaign, "--why", "lunch")["status_reason"] == (
-        "paused: lunch"
+        "paused by the command line: lunch"
     )
     assert recalled == [[]]
     outdial("campaign", "resume", campaign)

@@ -5,8 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from campaigns import operating
+from campaigns.access import CLI
 from campaigns.calls import Answer, DialAnswer
-from campaigns.campaigning import pause_campaign, resume_account, resume_campaign, start_campaign
+from campaigns.campaigning import pause_campaign, resume_campaign, start_campaign
 from campaigns.db import database_now
 from campaigns.models import Account, Campaign
 from campaigns.pacing import REGAIN_SECONDS, spacing
@@ -123,7 +125,7 @@ def test_a_person_who_resumes_an_account_gives_it_its_full_rate(
     bench: Bench, account: Account, campaign: Campaign
 ) -> None:
     refuse(bench, campaign)
-    bench.run(lambda s: resume_account(s, account.name, database_now(s)))
+    bench.run(lambda s: operating.resume_account(s, account.name, CLI, database_now(s)))
     assert part(bench, account) is None
 
 

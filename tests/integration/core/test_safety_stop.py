@@ -8,7 +8,7 @@ import pytest
 
 from campaigns import guarding, operating
 from campaigns.access import CLI
-from campaigns.campaigning import resume_account, resume_campaign
+from campaigns.campaigning import resume_campaign
 from campaigns.models import Account, CallerId, Campaign
 from tests.factories import make_attempt, make_caller_id, make_campaign, make_recipient
 from tests.integration.core.conftest import Bench
@@ -125,7 +125,7 @@ def test_the_account_is_paused_when_all_its_numbers_are_alike(
     )
     assert bench.attempt(queued.id).cancel_reason == "account_fault"
     assert told(bench) == [("account.paused", "mail")]
-    bench.run(lambda s: resume_account(s, account.name, bench.now()))
+    bench.run(lambda s: operating.resume_account(s, account.name, CLI, bench.now()))
     assert watch(bench) == []
     assert status(bench, "accounts", account.id)[0] == "active"
 

@@ -7,11 +7,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from campaigns import campaigning
+from campaigns.access import CLI
 from campaigns.calls import Answer, AnsweredBy, DialAnswer
 from campaigns.lifecycle import RECIPIENT_TERMINAL
 from campaigns.models import Campaign
 from campaigns.notifying.events import EVENT_TYPES
-from campaigns.operating import pause_account_named
+from campaigns.operating import pause_account_named, resume_account
 from campaigns.recording import end_without_word, note_keypress, record_answer
 from campaigns.store.call_status import lock_attempt
 from campaigns.store.recipients import expire_overdue_recipients
@@ -135,7 +136,7 @@ def test_many_who_expire_at_once_are_each_told(bench, subscribe, told, campaign)
     subscribe("recipient.expired")
     past = bench.value("SELECT now() - interval '1 hour'")
     people = bench.run(make_recipients, campaign, 5, deadline_at=past)
-    assert bench.run(expire_overdue_recipients, bench.now()) == 5
+    assert sum(one.people for one in bench.run(expire_overdue_recipients, bench.now())) == 5
     assert sorted(row.data["recipient_id"] for row in told()) == [one.id for one in people]
     assert {row.data["reason"] for row in told()} == {"deadline passed"}
 
@@ -212,9 +213,9 @@ def test_a_persons_pause_is_told_apart_and_needs_no_mail(bench, subscribe, told,
 def test_an_account_that_was_resumed_pauses_itself_anew(bench, subscribe, told, account, campaign):
     subscribe()
     fault(bench, campaign)
-    bench.run(campaigning.resume_account, account.name, bench.now())
+    bench.run(resume_account, account.name, CLI, bench.now())
     bench.run(pause_account_named, account.name, "holiday", bench.now())
-    bench.run(campaigning.resume_account, account.name, bench.now())
+    bench.run(resume_account, account.name, CLI, bench.now())
     assert [(row.type, row.data["by"]) for row in told() if "account." in row.type] == [
         ("account.paused", "itself"),
         ("account.resumed", "person"),

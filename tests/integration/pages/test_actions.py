@@ -68,7 +68,7 @@ def test_a_pause_takes_calls_back_and_tells_what_it_did(app, operator, engine, r
     assert "1 call was recalled because nothing rang yet: 1 being taken back." in page.text
     assert re.search(r"last call (was dialled at most|went out) \d+(\.\d)? m?s", page.text)
     assert (
-        "The campaign was paused: by The operator."
+        "The campaign was paused by The operator."
         in Page(operator.get(f"{CAMPAIGN}/log").text).text
     )
     operator.post(f"{CAMPAIGN}/resume")

@@ -87,7 +87,7 @@ def test_the_page_of_an_account_does_the_same(engine, app):
     wrong = browser.post("/accounts/1/caller-ids/limit", data={"number": SECOND, "cps": "fast"})
     assert (wrong.status_code, "is no number" in wrong.text) == (422, True)
     browser.post("/accounts/1/caller-ids/pause", data={"number": SECOND})
-    assert "was paused: by" in browser.get("/accounts/1").text
+    assert "was paused by The admin." in browser.get("/accounts/1").text
     browser.post("/accounts/1/caller-ids/resume", data={"number": SECOND})
     assert count(engine, "caller_ids WHERE status = 'active'") == 2
     browser.post("/accounts/1/safety", data={"on": "yes", "failed": "30", "short": "70"})

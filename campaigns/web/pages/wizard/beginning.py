@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from campaigns import auditing
+from campaigns import operating
 from campaigns.access import Permission
 from campaigns.drafting import begin_draft, delete_draft
 from campaigns.drafting.review import people_of
@@ -64,14 +64,7 @@ def begin(
         except (InvalidInput, NotAllowed) as refusal:
             entries.trouble = str(refusal)
         else:
-            auditing.record(
-                session,
-                viewer.actor,
-                "campaign.create",
-                f"campaign:{draft.id}",
-                now,
-                after={"name": draft.name, "kind": draft.kind, "account": entries.text("account")},
-            )
+            operating.note_campaign_created(session, draft, viewer.actor, now)
             return redirect(request, step_url(draft.id, "recipients"))
     return _form(request, session, entries, status=422)
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
-from campaigns import auditing, hints, importing
+from campaigns import hints, importing, operating
 from campaigns.access import Permission
 from campaigns.clocks import there_in_short
 from campaigns.drafting import options_for_campaign
@@ -80,14 +80,8 @@ def take_file(
     )
     upload.kept = registered.row.stored_at == upload.stored_at
     if not registered.already:
-        auditing.record(
-            session,
-            viewer.actor,
-            "import.create",
-            f"import:{registered.row.id}",
-            now,
-            after={"campaign": campaign.id, "file": upload.file_name, "bytes": upload.file.size},
-        )
+        size = upload.file.size
+        operating.note_import(session, registered.row, "create", viewer.actor, now, bytes=size)
     to = _where(campaign, registered.row)
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"to": to})
@@ -141,18 +135,8 @@ def decide(
         entries.trouble = str(refusal)
         return _examined(request, session, campaign, row, asked, now, config, entries, 409)
     _remember(campaign, asked)
-    auditing.record(
-        session,
-        viewer.actor,
-        "import.confirm",
-        f"import:{row.id}",
-        now,
-        after={
-            "campaign": campaign.id,
-            "file": row.file_name,
-            "options": asked.model_dump(mode="json", exclude_none=True),
-        },
-    )
+    chosen = asked.model_dump(mode="json", exclude_none=True)
+    operating.note_import(session, row, "confirm", viewer.actor, now, options=chosen)
     later.send(hints.IMPORT, row.id)
     return redirect(request, step_url(campaign.id, "recipients"))
 
@@ -170,14 +154,7 @@ def discard_file(
     """Forget a file that was not imported."""
     row = import_of(session, campaign, import_id)
     importing.discard(session, row.id, config.data_dir)
-    auditing.record(
-        session,
-        viewer.actor,
-        "import.discard",
-        f"import:{row.id}",
-        now,
-        before={"campaign": campaign.id, "file": row.file_name},
-    )
+    operating.note_import(session, row, "discard", viewer.actor, now)
     return redirect(
         request, step_url(campaign.id, "recipients"), said=f"“{row.file_name}” was discarded."
     )
@@ -194,15 +171,7 @@ def undo_import(
 ) -> Response:
     """Take everybody out again whom a file brought in."""
     row = import_of(session, campaign, import_id)
-    told = importing.undo(session, row.id, now)
-    auditing.record(
-        session,
-        viewer.actor,
-        "import.undo",
-        f"import:{row.id}",
-        now,
-        before={"campaign": campaign.id, "people": told.rows_imported},
-    )
+    told = operating.undo_import(session, row.id, viewer.actor, now)
     return redirect(request, step_url(campaign.id, "recipients"), said=told.sentence)
 
 
