@@ -95,13 +95,14 @@ def _pending_when_open(
 ) -> tuple[Fate, Place]:
     """Pending at the first legal instant from `at` for `number`; review when there is none.
 
+    Legal by the rules for whoever has consented: whom they bind more narrowly, the tick tells.
     On a later day than those of the calls that were `tried`, at another hour than theirs.
     """
     address = PostalAddress.from_json(row.address)
     place = compliance.place_of(number, zone=row.zone, address=address)
     if not place.known:
         return Fate(row.id, RecipientStatus.REVIEW, "time zone unknown"), place
-    hours = compliance.hours_for(book, row, place)
+    hours = compliance.hours_for(book, row, place, consented=True)
     legal = hours.next_allowed(at)
     if legal is None:
         return Fate(row.id, RecipientStatus.REVIEW, "no legal calling hour"), place

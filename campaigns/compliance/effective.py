@@ -37,12 +37,18 @@ class Ruled(Protocol):
 
 
 def hours_for(
-    book: Rulebook, campaign: Ruled, place: Place, windows: WeeklyWindows | None = None
+    book: Rulebook,
+    campaign: Ruled,
+    place: Place,
+    windows: WeeklyWindows | None = None,
+    *,
+    consented: bool = False,
 ) -> Hours:
     """When a campaign may call a place: by the rules, and within its own windows, or `windows`.
 
     A campaign can only narrow what its rules allow, because both are asked. Raises
-    `InvalidInput` for a campaign whose rules cannot be read.
+    `InvalidInput` for a campaign whose rules cannot be read. `consented`: for people whom a
+    consent spares some of the rules.
     """
     return book.hours(
         campaign.rule_set,
@@ -50,10 +56,13 @@ def hours_for(
         purpose_named(campaign.purpose),
         voice_named(campaign.voice),
         windows or _windows(json.dumps(campaign.windows, sort_keys=True)),
+        consented=consented,
     )
 
 
-def applied_to(book: Rulebook, campaign: Ruled, place: Place, at: datetime) -> Applied:
+def applied_to(
+    book: Rulebook, campaign: Ruled, place: Place, at: datetime, *, consented: bool = False
+) -> Applied:
     """What binds a campaign's call to a place at `at`, but for the campaign's own windows."""
     return book.applied(
         campaign.rule_set,
@@ -61,6 +70,7 @@ def applied_to(book: Rulebook, campaign: Ruled, place: Place, at: datetime) -> A
         purpose_named(campaign.purpose),
         voice_named(campaign.voice),
         at,
+        consented=consented,
     )
 
 

@@ -38,7 +38,8 @@ class Applied:
     """What binds calls to one place, for one purpose and voice, at one instant.
 
     `close_early` is how many seconds before its end a window gives no slot any more; `version` is
-    what attempts record.
+    what attempts record. `spared_by` is a consent by which some rules do not bind that bind
+    everybody who has not given it; none: they bind.
     """
 
     codes: tuple[str, ...]
@@ -50,6 +51,7 @@ class Applied:
     version: str
     cooloffs: Cooloffs = NO_COOLOFFS
     abandon: tuple[AbandonLimit, ...] = ()
+    spared_by: ConsentNeed = ConsentNeed.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,11 @@ class Practice:
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """The rules that bind, each with the aspects in which it does."""
+    """The rules that bind, each with the aspects in which it does, and those that a consent has
+    kept from binding."""
 
     rules: tuple[tuple[Rule, frozenset[Aspect]], ...]
+    spared: tuple[Rule, ...] = ()
 
     def on(self, aspect: Aspect) -> tuple[Rule, ...]:
         return tuple(rule for rule, aspects in self.rules if aspect in aspects)
@@ -88,14 +92,17 @@ class Rulebook:
         purpose: Purpose | None,
         voice: Voice | None,
         at: datetime,
+        *,
+        consented: bool = False,
     ) -> Applied:
         """What binds a call at `at`, united over the local dates of the place's zones.
 
-        A purpose or voice of None is not known: the rules for every ordinary one bind. Raises
-        `InvalidInput` for a rule set that does not exist.
+        A purpose or voice of None is not known: the rules for every ordinary one bind. With
+        `consented`, what binds a call to somebody whose consent is as strong as `spared_by` of the
+        answer. Raises `InvalidInput` for a rule set that does not exist.
         """
-        days = sorted({at.astimezone(zone_named(zone)).date() for zone in place.zones})
-        return _applied(self, check_rule_set(rule_set), place, purpose, voice, tuple(days))
+        days = tuple(sorted({at.astimezone(zone_named(zone)).date() for zone in place.zones}))
+        return _applied(self, check_rule_set(rule_set), place, purpose, voice, days, consented)
 
     def hours(
         self,
@@ -104,12 +111,14 @@ class Rulebook:
         purpose: Purpose | None,
         voice: Voice | None,
         windows: WeeklyWindows | None = None,
+        *,
+        consented: bool = False,
     ) -> Hours:
         """When a place may be called: by the rules of each local date, and within `windows`.
 
-        Never, when too little is known of the place.
+        Never, when too little is known of the place. `consented` is as in `applied`.
         """
-        eras, early = _eras(self, check_rule_set(rule_set), place, purpose, voice)
+        eras, early = _eras(self, check_rule_set(rule_set), place, purpose, voice, consented)
         if windows is not None:
             eras = tuple(Era(era.since, (*era.windows, windows)) for era in eras)
         return Hours(place.zones if place.known else (), eras, early)
@@ -125,7 +134,7 @@ class Rulebook:
         """The hours of each rule on a local day: its code, and windows that must all hold."""
         if check_rule_set(rule_set) == PRACTICE:
             return ((PRACTICE, (self.practice.windows,)),)
-        bound = _bound(self, rule_set, place, purpose, voice, day)
+        bound = _bound(self, rule_set, place, purpose, voice, day, consented=False)
         return tuple(
             (rule.code, _windows_of_rule(self, rule, place)) for rule in bound.on(Aspect.HOURS)
         )
@@ -170,12 +179,15 @@ def _applied(
     purpose: Purpose | None,
     voice: Voice | None,
     days: tuple[date, ...],
+    consented: bool,
 ) -> Applied:
     version = f"{rule_set}@{book.version}"
     if rule_set == PRACTICE:
         only = book.practice
         return Applied((PRACTICE,), (only.windows,), (), only.min_gap, Duties(), 0.0, version)
-    bounds = [_bound(book, rule_set, place, purpose, voice, day) for day in days]
+    bounds = [
+        _bound(book, rule_set, place, purpose, voice, day, consented=consented) for day in days
+    ]
     united = _united(bounds)
     windows = {one: None for bound in bounds for one in _windows_of(book, bound, place)}
     return Applied(
@@ -188,12 +200,18 @@ def _applied(
         version=version,
         cooloffs=_cooloffs(united),
         abandon=tuple(_abandon_limits(united)),
+        spared_by=_spared_by(united),
     )
 
 
 @lru_cache(maxsize=4096)
 def _eras(
-    book: Rulebook, rule_set: str, place: Place, purpose: Purpose | None, voice: Voice | None
+    book: Rulebook,
+    rule_set: str,
+    place: Place,
+    purpose: Purpose | None,
+    voice: Voice | None,
+    consented: bool,
 ) -> tuple[tuple[Era, ...], float]:
     """The windows of each stretch of dates in which the same rules hold, and the close-early."""
     if rule_set == PRACTICE:
@@ -201,7 +219,7 @@ def _eras(
     found: list[Era] = []
     early = 0.0
     for day in _first_days(book.rules):
-        bound = _bound(book, rule_set, place, purpose, voice, day)
+        bound = _bound(book, rule_set, place, purpose, voice, day, consented=consented)
         windows = _windows_of(book, bound, place)
         early = max([early, *(_early(rule) for rule in bound.on(Aspect.CLOSING))])
         if not found or found[-1].windows != windows:
@@ -225,16 +243,21 @@ def _bound(
     purpose: Purpose | None,
     voice: Voice | None,
     day: date,
+    *,
+    consented: bool,
 ) -> _Bound:
     """The rules that bind on one day. The law set leaves out a house rule where law speaks.
 
-    Where purpose or voice are not known, those that bind for any of them.
+    Where purpose or voice are not known, those that bind for any of them. Where another rule asks
+    everybody for consent, those for people without one bind nobody.
     """
     if purpose is None or voice is None:
         purposes = ORDINARY if purpose is None else (purpose,)
         voices = tuple(Voice) if voice is None else (voice,)
         return _united(
-            _bound(book, rule_set, place, one, spoken, day) for one in purposes for spoken in voices
+            _bound(book, rule_set, place, one, spoken, day, consented=consented)
+            for one in purposes
+            for spoken in voices
         )
     chosen = [
         rule
@@ -250,20 +273,24 @@ def _bound(
         for rule, aspects in bound
         if Aspect.CONSENT in aspects and not rule.only_without_consent
     )
+    spare = asked or consented
     return _Bound(
         tuple(
-            (rule, aspects) for rule, aspects in bound if not (asked and rule.only_without_consent)
-        )
+            (rule, aspects) for rule, aspects in bound if not (spare and rule.only_without_consent)
+        ),
+        tuple(rule for rule, _ in bound if rule.only_without_consent and consented and not asked),
     )
 
 
 def _united(bounds: Iterable[_Bound]) -> _Bound:
     found: dict[str, tuple[Rule, frozenset[Aspect]]] = {}
+    spared: dict[str, Rule] = {}
     for bound in bounds:
+        spared.update({rule.code: rule for rule in bound.spared})
         for rule, aspects in bound.rules:
             _, before = found.get(rule.code, (rule, frozenset()))
             found[rule.code] = (rule, before | aspects)
-    return _Bound(tuple(found.values()))
+    return _Bound(tuple(found.values()), tuple(spared.values()))
 
 
 def _reaches(book: Rulebook, rule: Rule, place: Place) -> bool:
@@ -327,7 +354,11 @@ def _smallest(caps: Iterable[Cap]) -> tuple[Cap, ...]:
 def _duties(bound: _Bound) -> Duties:
     consents = [rule for rule in bound.on(Aspect.CONSENT) if rule.consent is not None]
     needs = [rule.consent or ConsentNeed.NONE for rule in consents]
-    ages = [rule.consent_max_age_days for rule in consents if rule.consent_max_age_days]
+    ages = [
+        rule.consent_max_age_days
+        for rule in (*consents, *bound.spared)
+        if rule.consent_max_age_days
+    ]
     return Duties(
         consent=max(needs, key=lambda need: need.strength, default=ConsentNeed.NONE),
         consent_max_age=min(ages) * _DAY_SECONDS if ages else None,
@@ -342,6 +373,16 @@ def _revocations(bound: _Bound) -> Iterator[int]:
     for rule in bound.on(Aspect.REVOCATION):
         if rule.opt_out_within_days is not None:
             yield rule.opt_out_within_days
+
+
+def _spared_by(bound: _Bound) -> ConsentNeed:
+    """The consent that spares somebody all of the rules for those without one: at the least, an
+    express one."""
+    needs = [rule.consent or ConsentNeed.NONE for rule in bound.spared]
+    return max(
+        [ConsentNeed.EXPRESS, *needs] if needs else [ConsentNeed.NONE],
+        key=lambda need: need.strength,
+    )
 
 
 def _cooloffs(bound: _Bound) -> Cooloffs:

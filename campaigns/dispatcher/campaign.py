@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from campaigns import compliance, gates, pacing, phrases
-from campaigns.dispatcher.facts import Bound, known_about
+from campaigns import gates, pacing, phrases
+from campaigns.dispatcher.facts import Bound, bound_by, known_about
 from campaigns.dispatcher.hours import OpenHours
 from campaigns.dispatcher.household import merged_by_household
 from campaigns.dispatcher.standing import standing_of
@@ -155,7 +155,7 @@ class CampaignDesk:
         """Somebody to be called, with what the call rests on and until when that holds."""
         consent = gates.consent_relied_on(facts, self.now)
         lapses = None if consent is None else gates.consent_until(consent, facts)
-        closes = self._open[one.zone_key]
+        closes = facts.open_until or facts.hours.open_until(self.now) or self.now
         return Ready(
             attempt_id,
             one,
@@ -183,10 +183,15 @@ class CampaignDesk:
     def _bound(self, key: int) -> Bound:
         """What binds everybody under one zone key now; worked out once a tick."""
         if key not in self._bounds:
-            place, until = self._hours.place(key), self._open[key]
-            rules = compliance.applied_to(self._hours.book, self.campaign, place, self.now)
-            hours = self._hours.hours(self.campaign, place)
-            self._bounds[key] = Bound(place, rules, hours, until)
+            place = self._hours.place(key)
+            self._bounds[key] = bound_by(
+                self._hours.book,
+                self.campaign,
+                place,
+                self.now,
+                lambda consented: self._hours.hours(self.campaign, place, consented=consented),
+                self._open[key],
+            )
         return self._bounds[key]
 
     def _send_away(self, one: DueRecipient, refusal: Verdict) -> None:

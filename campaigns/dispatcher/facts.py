@@ -5,15 +5,25 @@ than the caps that bind it can ask for. The tick loads what is true now; `outdia
 same about any instant.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from campaigns.compliance import Applied, Cap, CapScope, ConsentNeed, Hours, Place
+from campaigns import compliance
+from campaigns.compliance import (
+    Applied,
+    Cap,
+    CapScope,
+    ConsentNeed,
+    Hours,
+    Place,
+    Rulebook,
+    Ruled,
+)
 from campaigns.gates import (
     AccountFacts,
     Call,
@@ -24,6 +34,7 @@ from campaigns.gates import (
     Installation,
     OptOutFact,
     PersonFacts,
+    consent_relied_on,
 )
 from campaigns.gates.spacing import DAY_SECONDS
 from campaigns.lifecycle import RecipientStatus
@@ -69,12 +80,16 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What binds one place: its rules, and until when it was found open, if it was asked."""
+    """What binds one place: its rules, and until when it was found open, if it was asked.
+
+    `consented` is what binds those there whose consent spares them some of the rules, if any.
+    """
 
     place: Place
     rules: Applied
     hours: Hours
     open_until: datetime | None = None
+    consented: "Bound | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +102,31 @@ class State:
 
 
 DUE = State()
+
+
+def bound_by(
+    book: Rulebook,
+    campaign: Ruled,
+    place: Place,
+    now: datetime,
+    hours: Callable[[bool], Hours],
+    open_until: datetime | None = None,
+) -> Bound:
+    """What binds a campaign's calls to a place now; `hours` by whether a consent spares rules.
+
+    `open_until` is until when the freer of the hours are open, if that was asked.
+    """
+    freer = Bound(
+        place,
+        compliance.applied_to(book, campaign, place, now, consented=True),
+        hours(True),
+        open_until,
+    )
+    narrow = hours(False)
+    if freer.rules.spared_by is ConsentNeed.NONE and freer.hours == narrow:
+        return freer
+    rules = compliance.applied_to(book, campaign, place, now)
+    return Bound(place, rules, narrow, consented=freer)
 
 
 def known_about(
@@ -106,7 +146,7 @@ def known_about(
     calls = _calls(session, people, bounds, standing, now, then)
     agreed = _consents(session, people, bounds, then)
     refused = _refusals(session, people, bounds, standing, now, then)
-    return [
+    known = [
         Facts(
             installation=standing.installation,
             account=standing.account,
@@ -133,6 +173,16 @@ def known_about(
         )
         for one, bound, state in zip(people, bounds, states or [DUE] * len(people), strict=True)
     ]
+    return [_spared(facts, bound, now) for facts, bound in zip(known, bounds, strict=True)]
+
+
+def _spared(facts: Facts, bound: Bound, now: datetime) -> Facts:
+    """The same under the rules that are left for somebody with a consent that counts, if any."""
+    if bound.consented is None:
+        return facts
+    freer = bound.consented
+    then = replace(facts, rules=freer.rules, hours=freer.hours, open_until=freer.open_until)
+    return facts if consent_relied_on(then, now) is None else then
 
 
 def _opt_outs(
@@ -269,11 +319,11 @@ def _sorted_out(rows: Sequence[CountedCall]) -> Calls:
 def _consents(
     session: Session, people: Sequence[Person], bounds: Sequence[Bound], then: datetime | None
 ) -> Mapping[str, tuple[ConsentFact, ...]]:
-    """The consents of those numbers whose rules need one."""
+    """The consents of those numbers whose rules need one, or spare whoever has one."""
     needed = [
         one.number
         for one, bound in zip(people, bounds, strict=True)
-        if bound.rules.duties.consent is not ConsentNeed.NONE
+        if bound.rules.duties.consent is not ConsentNeed.NONE or bound.consented is not None
     ]
     if not needed:
         return {}

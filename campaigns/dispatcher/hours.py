@@ -14,7 +14,7 @@ class OpenHours:
     def __init__(self) -> None:
         self._places: dict[int, Place] = {}
         self._book: Rulebook | None = None
-        self._hours: dict[tuple[str, Place], Hours] = {}
+        self._hours: dict[tuple[str, Place, bool], Hours] = {}
         self._known: dict[tuple[str, Place], tuple[bool, datetime]] = {}
         self._now: datetime | None = None
 
@@ -42,20 +42,24 @@ class OpenHours:
         return self._places[key]
 
     def open_keys(self, campaign: Ruled) -> dict[int, datetime]:
-        """The zone keys open under the rules and the campaign's windows: key → open until."""
+        """The zone keys open under the rules and the campaign's windows: key → open until.
+
+        Open for those whose consent spares them some of the rules: of everybody else each gate
+        asks again.
+        """
         name = _name(campaign)
         answers = {key: self._answer(name, campaign, place) for key, place in self._places.items()}
         return {key: until for key, (is_open, until) in answers.items() if is_open}
 
-    def hours(self, campaign: Ruled, place: Place) -> Hours:
-        """When a campaign may call a place."""
-        return self._hours_of(_name(campaign), campaign, place)
+    def hours(self, campaign: Ruled, place: Place, *, consented: bool = False) -> Hours:
+        """When a campaign may call a place; or those there whom a consent spares some rules."""
+        return self._hours_of(_name(campaign), campaign, place, consented=consented)
 
-    def _hours_of(self, name: str, campaign: Ruled, place: Place) -> Hours:
-        hours = self._hours.get((name, place))
-        if hours is None:
-            hours = self._hours[name, place] = compliance.hours_for(self.book, campaign, place)
-        return hours
+    def _hours_of(self, name: str, campaign: Ruled, place: Place, *, consented: bool) -> Hours:
+        key = name, place, consented
+        if key not in self._hours:
+            self._hours[key] = compliance.hours_for(self.book, campaign, place, consented=consented)
+        return self._hours[key]
 
     def _answer(self, name: str, campaign: Ruled, place: Place) -> tuple[bool, datetime]:
         known = self._known.get((name, place))
@@ -65,7 +69,7 @@ class OpenHours:
 
     def _ask(self, name: str, campaign: Ruled, place: Place) -> tuple[bool, datetime]:
         assert self._now is not None, "refresh() comes first"
-        hours = self._hours_of(name, campaign, place)
+        hours = self._hours_of(name, campaign, place, consented=True)
         if hours.allowed(self._now):
             return True, hours.open_until(self._now) or self._now
         # None in sight: asked again when what lies beyond the look-ahead has come nearer.

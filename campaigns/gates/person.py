@@ -84,13 +84,15 @@ def _opted_out(one: OptOutFact) -> str:
 
 def consent(facts: Facts, now: datetime) -> Verdict:
     """There is the consent that the rules need for this number."""
-    duties = facts.rules.duties
-    if duties.consent is ConsentNeed.NONE:
-        return passes("consent", "No rule that binds needs consent.")
-    relied = consent_relied_on(facts, now)
+    duties, relied = facts.rules.duties, consent_relied_on(facts, now)
     if relied is not None:
         basis = BASIS_WORDS[relied.basis]
-        return passes("consent", f"Consent {relied.id}, {basis}, {instant(relied.given_at)}.")
+        spares = " It spares them rules for people without one." * bool(_spared(facts))
+        return passes(
+            "consent", f"Consent {relied.id}, {basis}, {instant(relied.given_at)}.{spares}"
+        )
+    if duties.consent is ConsentNeed.NONE:
+        return passes("consent", "No rule that binds needs consent.")
     need = NEED_WORDS[duties.consent]
     age = f" not older than {length(duties.consent_max_age)}" if duties.consent_max_age else ""
     about = f" for {facts.campaign.purpose} calls" if facts.campaign.purpose else ""
@@ -106,12 +108,22 @@ def consent(facts: Facts, now: datetime) -> Verdict:
 def consent_relied_on(facts: Facts, now: datetime) -> ConsentFact | None:
     """The consent a call at this instant rests on: of those that suffice, the one lasting longest.
 
-    None when there is none, or when none is needed.
+    None when there is none, or when none is needed: neither by a rule that binds, nor by the want
+    of one that a consent keeps from binding.
     """
-    if facts.rules.duties.consent is ConsentNeed.NONE:
+    if not _strength_needed(facts):
         return None
     enough = [one for one in facts.person.consents if _falls_short(one, facts, now) is None]
     return max(enough, key=lambda one: (_lasts(one, facts), one.id), default=None)
+
+
+def _spared(facts: Facts) -> int:
+    """How strong the consent is that spares somebody some of the rules; 0: none does."""
+    return facts.rules.spared_by.strength
+
+
+def _strength_needed(facts: Facts) -> int:
+    return max(facts.rules.duties.consent.strength, _spared(facts))
 
 
 def consent_until(one: ConsentFact, facts: Facts) -> datetime | None:
@@ -129,7 +141,7 @@ def _lasts(one: ConsentFact, facts: Facts) -> float:
 
 def _falls_short(one: ConsentFact, facts: Facts, now: datetime) -> str | None:
     """Why a consent does not suffice now; None when it does."""
-    campaign, duties = facts.campaign, facts.rules.duties
+    campaign = facts.campaign
     end = consent_until(one, facts)
     if one.revoked_at is not None and one.revoked_at <= now:
         return f"was revoked at {instant(one.revoked_at)}"
@@ -137,7 +149,7 @@ def _falls_short(one: ConsentFact, facts: Facts, now: datetime) -> str | None:
         return f"is given only from {instant(one.given_at)}"
     if end is not None and end <= now:
         return f"has lapsed at {instant(end)}"
-    if STRENGTH.get(one.basis, 0) < duties.consent.strength:
+    if STRENGTH.get(one.basis, 0) < _strength_needed(facts):
         return f"is only {BASIS_WORDS.get(one.basis, one.basis)}"
     if one.purpose is not None and one.purpose != campaign.purpose:
         return f"is for {one.purpose} calls only"

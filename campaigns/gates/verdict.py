@@ -54,4 +54,6 @@ _REASONS = {
 
 def reason_of(verdict: Verdict) -> str:
     """What the recipient's row keeps as the reason for a refusal."""
+    if verdict.gate == "hours" and verdict.until is not None:
+        return verdict.gate  # there is a legal hour, and they wait for it
     return _REASONS.get(verdict.gate, verdict.gate)

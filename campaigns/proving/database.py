@@ -45,7 +45,7 @@ def _not_legal(session: Session, one: DialledMinute) -> Iterator[str]:
         book = rules.rulebook_of(session, int(version) if version.isdigit() else 0)
         address = PostalAddress.from_json(one.address)
         place = compliance.place_of(one.number, zone=one.zone, address=address)
-        hours = compliance.hours_for(book, one, place)
+        hours = compliance.hours_for(book, one, place, consented=one.consented)
     except InvalidInput as error:
         yield f"{told} cannot be judged: {error}"
         return

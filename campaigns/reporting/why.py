@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from campaigns import compliance, gates, retries
-from campaigns.compliance import Applied, Place, PostalAddress, Rulebook, WeeklyWindows
+from campaigns.compliance import Place, PostalAddress, Rulebook, WeeklyWindows
 from campaigns.dispatcher import WAITING_SECONDS
-from campaigns.dispatcher.facts import DUE, Bound, Standing, State, known_about
+from campaigns.dispatcher.facts import DUE, Bound, Standing, State, bound_by, known_about
 from campaigns.errors import InvalidInput, NotFound
 from campaigns.gates import AccountFacts, CampaignFacts, Facts, Installation, Verdict
 from campaigns.lifecycle import RECIPIENT_TERMINAL, RecipientStatus
@@ -237,9 +237,14 @@ class _Asker:
         place = compliance.place_of(
             number, zone=row.zone, address=PostalAddress.from_json(row.address)
         )
-        applied: Applied = compliance.applied_to(self._book, row, place, self.at)
-        hours = compliance.hours_for(self._book, row, place, standing.campaign.windows)
-        return Bound(place, applied, hours)
+        book, windows = self._book, standing.campaign.windows
+        return bound_by(
+            book,
+            row,
+            place,
+            self.at,
+            lambda consented: compliance.hours_for(book, row, place, windows, consented=consented),
+        )
 
     def _person(self, row: JudgedRow, number: str) -> tuple["_Person", State]:
         person = _Person(row, number)

@@ -26,6 +26,7 @@ REASONS = {
     "next_reminder": "waits for the next reminder",
     "appointment_moved": "the appointment was moved",
     "appointment_cancelled": "the appointment was cancelled",
+    "hours": "their calling hours are closed",
     "gap": "this number was called a short while ago",
     "cap": "this number has been called as often as the rules allow for now",
     "cooloff_refusal": "the person said stop, and the rules want a pause after that",

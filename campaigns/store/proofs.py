@@ -38,6 +38,7 @@ class DialledMinute:
     voice: str
     zone: str | None
     address: dict[str, Any] | None
+    consented: bool  # they rest on consents
     number: str  # one of those in the same area code, in North America
     minute: datetime
     calls: int
@@ -307,6 +308,7 @@ def dialled_minutes(session: Session) -> Iterator[DialledMinute]:
             SELECT a.rule_version, c.value ->> 'rule_set', c.value -> 'windows',
                    coalesce(c.value ->> 'purpose', m.purpose),
                    coalesce(c.value ->> 'voice', m.voice), r.zone, r.address,
+                   a.consent_id IS NOT NULL,
                    -- The area code says all that is asked of a North American number.
                    CASE WHEN a.number LIKE '+1%' THEN left(a.number, 5) || '5550100'
                        ELSE a.number END,
@@ -314,7 +316,7 @@ def dialled_minutes(session: Session) -> Iterator[DialledMinute]:
             FROM attempts a JOIN recipients r ON r.id = a.recipient_id
             JOIN campaigns m ON m.id = a.campaign_id {_AT_THE_CLAIM}
             WHERE a.claimed_at IS NOT NULL AND c.value IS NOT NULL
-            GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+            GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
         """).execution_options(stream_results=True)
     )
     for row in rows:
