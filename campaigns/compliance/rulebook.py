@@ -4,7 +4,7 @@ All rules that select a call bind it together: windows intersect, caps add up, d
 another rule can only narrow what may be called.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -23,6 +23,17 @@ from campaigns.compliance.terms import (
     Purpose,
     Voice,
 )
+from campaigns.compliance.united import (
+    BoundRules,
+    abandon_limits,
+    closes_early,
+    cooloffs,
+    duties,
+    gap_of,
+    smallest,
+    spared_by,
+    united,
+)
 from campaigns.compliance.windows import WeeklyWindows
 from campaigns.compliance.zones import zone_named
 from campaigns.errors import InvalidInput
@@ -30,7 +41,6 @@ from campaigns.errors import InvalidInput
 PRACTICE, HOUSE, LAW = "practice", "house", "law"
 RULE_SETS = (HOUSE, LAW, PRACTICE)
 _ALWAYS = WeeklyWindows.parse("always")
-_DAY_SECONDS, _HOUR_SECONDS = 86400.0, 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +70,6 @@ class Practice:
 
     windows: WeeklyWindows = _ALWAYS
     min_gap: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    """The rules that bind, each with the aspects in which it does, and those that a consent has
-    kept from binding."""
-
-    rules: tuple[tuple[Rule, frozenset[Aspect]], ...]
-    spared: tuple[Rule, ...] = ()
-
-    def on(self, aspect: Aspect) -> tuple[Rule, ...]:
-        return tuple(rule for rule, aspects in self.rules if aspect in aspects)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,19 +186,19 @@ def _applied(
     bounds = [
         _bound(book, rule_set, place, purpose, voice, day, consented=consented) for day in days
     ]
-    united = _united(bounds)
+    every = united(bounds)
     windows = {one: None for bound in bounds for one in _windows_of(book, bound, place)}
     return Applied(
-        codes=tuple(sorted(rule.code for rule, _ in united.rules)),
+        codes=tuple(sorted(rule.code for rule, _ in every.rules)),
         windows=tuple(windows),
-        caps=_smallest(cap for rule in united.on(Aspect.CAPS) for cap in rule.limits()),
-        min_gap=max((_gap(rule) for rule in united.on(Aspect.GAP)), default=0.0),
-        duties=_duties(united),
-        close_early=max((_early(rule) for rule in united.on(Aspect.CLOSING)), default=0.0),
+        caps=smallest(cap for rule in every.on(Aspect.CAPS) for cap in rule.limits()),
+        min_gap=max((gap_of(rule) for rule in every.on(Aspect.GAP)), default=0.0),
+        duties=duties(every),
+        close_early=max((closes_early(rule) for rule in every.on(Aspect.CLOSING)), default=0.0),
         version=version,
-        cooloffs=_cooloffs(united),
-        abandon=tuple(_abandon_limits(united)),
-        spared_by=_spared_by(united),
+        cooloffs=cooloffs(every),
+        abandon=tuple(abandon_limits(every)),
+        spared_by=spared_by(every),
     )
 
 
@@ -221,7 +219,7 @@ def _eras(
     for day in _first_days(book.rules):
         bound = _bound(book, rule_set, place, purpose, voice, day, consented=consented)
         windows = _windows_of(book, bound, place)
-        early = max([early, *(_early(rule) for rule in bound.on(Aspect.CLOSING))])
+        early = max([early, *(closes_early(rule) for rule in bound.on(Aspect.CLOSING))])
         if not found or found[-1].windows != windows:
             found.append(Era(day, windows))
     return tuple(found), early
@@ -245,7 +243,7 @@ def _bound(
     day: date,
     *,
     consented: bool,
-) -> _Bound:
+) -> BoundRules:
     """The rules that bind on one day. The law set leaves out a house rule where law speaks.
 
     Where purpose or voice are not known, those that bind for any of them. Where another rule asks
@@ -254,7 +252,7 @@ def _bound(
     if purpose is None or voice is None:
         purposes = ORDINARY if purpose is None else (purpose,)
         voices = tuple(Voice) if voice is None else (voice,)
-        return _united(
+        return united(
             _bound(book, rule_set, place, one, spoken, day, consented=consented)
             for one in purposes
             for spoken in voices
@@ -274,23 +272,12 @@ def _bound(
         if Aspect.CONSENT in aspects and not rule.only_without_consent
     )
     spare = asked or consented
-    return _Bound(
+    return BoundRules(
         tuple(
             (rule, aspects) for rule, aspects in bound if not (spare and rule.only_without_consent)
         ),
         tuple(rule for rule, _ in bound if rule.only_without_consent and consented and not asked),
     )
-
-
-def _united(bounds: Iterable[_Bound]) -> _Bound:
-    found: dict[str, tuple[Rule, frozenset[Aspect]]] = {}
-    spared: dict[str, Rule] = {}
-    for bound in bounds:
-        spared.update({rule.code: rule for rule in bound.spared})
-        for rule, aspects in bound.rules:
-            _, before = found.get(rule.code, (rule, frozenset()))
-            found[rule.code] = (rule, before | aspects)
-    return _Bound(tuple(found.values()), tuple(spared.values()))
 
 
 def _reaches(book: Rulebook, rule: Rule, place: Place) -> bool:
@@ -321,7 +308,7 @@ def _aspects_of(rule: Rule, rule_set: str, chosen: Sequence[Rule]) -> frozenset[
     return own - {aspect for one in others for aspect in one.aspects}
 
 
-def _windows_of(book: Rulebook, bound: _Bound, place: Place) -> tuple[WeeklyWindows, ...]:
+def _windows_of(book: Rulebook, bound: BoundRules, place: Place) -> tuple[WeeklyWindows, ...]:
     """The windows of every rule, each once."""
     found: dict[WeeklyWindows, None] = {}
     for rule in bound.on(Aspect.HOURS):
@@ -339,75 +326,3 @@ def _windows_of_rule(book: Rulebook, rule: Rule, place: Place) -> tuple[WeeklyWi
     if rule.holidays is not None:
         return (rule.windows.with_holidays(rule.holidays),)
     return (rule.windows,)
-
-
-def _smallest(caps: Iterable[Cap]) -> tuple[Cap, ...]:
-    """Of the caps over the same span and scope, the smallest."""
-    kept: dict[tuple[object, float], Cap] = {}
-    for cap in caps:
-        key = (cap.scope, cap.seconds)
-        if key not in kept or cap.n < kept[key].n:
-            kept[key] = cap
-    return tuple(sorted(kept.values(), key=lambda cap: (cap.seconds, cap.scope, cap.n)))
-
-
-def _duties(bound: _Bound) -> Duties:
-    consents = [rule for rule in bound.on(Aspect.CONSENT) if rule.consent is not None]
-    needs = [rule.consent or ConsentNeed.NONE for rule in consents]
-    ages = [
-        rule.consent_max_age_days
-        for rule in (*consents, *bound.spared)
-        if rule.consent_max_age_days
-    ]
-    return Duties(
-        consent=max(needs, key=lambda need: need.strength, default=ConsentNeed.NONE),
-        consent_max_age=min(ages) * _DAY_SECONDS if ages else None,
-        min_ring_seconds=max(_rings(bound), default=0),
-        must_identify=bool(bound.on(Aspect.IDENTIFY)),
-        must_offer_opt_out=bool(bound.on(Aspect.OPT_OUT)),
-        opt_out_within_days=min(_revocations(bound), default=None),
-    )
-
-
-def _revocations(bound: _Bound) -> Iterator[int]:
-    for rule in bound.on(Aspect.REVOCATION):
-        if rule.opt_out_within_days is not None:
-            yield rule.opt_out_within_days
-
-
-def _spared_by(bound: _Bound) -> ConsentNeed:
-    """The consent that spares somebody all of the rules for those without one: at the least, an
-    express one."""
-    needs = [rule.consent or ConsentNeed.NONE for rule in bound.spared]
-    return max(
-        [ConsentNeed.EXPRESS, *needs] if needs else [ConsentNeed.NONE],
-        key=lambda need: need.strength,
-    )
-
-
-def _cooloffs(bound: _Bound) -> Cooloffs:
-    """Of those over the same thing, the longest."""
-    refused = [rule.cooloff_after_refusal_days or 0 for rule in bound.on(Aspect.REFUSAL)]
-    silent = [rule.cooloff_after_abandoned_hours or 0 for rule in bound.on(Aspect.ABANDONED)]
-    return Cooloffs(
-        refusal=max(refused, default=0) * _DAY_SECONDS,
-        abandoned=max(silent, default=0) * _HOUR_SECONDS,
-    )
-
-
-def _abandon_limits(bound: _Bound) -> Iterator[AbandonLimit]:
-    for rule in bound.on(Aspect.ABANDONED):
-        if rule.abandon is not None:
-            yield AbandonLimit(rule.abandon.percent, rule.abandon.days, rule.code)
-
-
-def _rings(bound: _Bound) -> Iterator[int]:
-    return (rule.min_ring_seconds or 0 for rule in bound.on(Aspect.RING))
-
-
-def _gap(rule: Rule) -> float:
-    return (rule.min_gap_hours or 0.0) * _HOUR_SECONDS
-
-
-def _early(rule: Rule) -> float:
-    return (rule.close_early_minutes or 0.0) * 60.0
