@@ -5,7 +5,7 @@ Every recipient leaves here with a next time or with a reason, inside the caller
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -160,12 +160,31 @@ def turn_to_number(
 ) -> Fate:
     """Give the turn to another of the recipient's numbers, with its own calling hours, from `at`
     on; returns what becomes of the recipient, to be settled by the caller."""
-    (row,) = recipients.recipients_for_outcome(session, [recipient_id], now)
-    book = rules.current_rulebook(session)
-    fate, where = _pending_when_open(book, row, row.numbers[place], at, "household")
-    key = recipients.zone_key_for(session, where) if where.known else None
-    recipients.turn_to_number(session, recipient_id, place, key)
+    rows = recipients.recipients_for_outcome(session, [recipient_id], now)
+    (fate,) = turn_to_numbers(session, rows, {recipient_id: place}, at, "household")
     return fate
+
+
+def turn_to_numbers(
+    session: Session,
+    rows: Sequence[RecipientOutcomeRow],
+    places: Mapping[int, int],
+    at: datetime,
+    reason: str,
+) -> list[Fate]:
+    """The same for many: by id, the place of the number that has the turn now."""
+    book = rules.current_rulebook(session)
+    fates: list[tuple[Fate, int | None]] = []
+    keys: dict[Place, int | None] = {}
+    for row in rows:
+        fate, where = _pending_when_open(book, row, row.numbers[places[row.id]], at, reason)
+        if where not in keys:
+            keys[where] = recipients.zone_key_for(session, where) if where.known else None
+        fates.append((fate, keys[where]))
+    recipients.turn_to_numbers(
+        session, [(fate.recipient_id, places[fate.recipient_id], key) for fate, key in fates]
+    )
+    return [fate for fate, _ in fates]
 
 
 def conclude(

@@ -9,10 +9,12 @@ from sqlalchemy.orm import Session
 from campaigns import gates, pacing, phrases
 from campaigns.dispatcher.facts import Bound, bound_by, known_about
 from campaigns.dispatcher.hours import OpenHours
-from campaigns.dispatcher.household import merged_by_household
+from campaigns.dispatcher.household import SOON, merged_by_household
+from campaigns.dispatcher.other_numbers import CONSENT, next_with_consent
 from campaigns.dispatcher.standing import standing_of
 from campaigns.gates import Facts, Installation, Verdict
 from campaigns.lifecycle import RecipientStatus
+from campaigns.outcomes import turn_to_numbers
 from campaigns.retries import RetryPolicy
 from campaigns.store import attempts, dispatch, recipients
 from campaigns.store.dispatch import AccountLoad, RunningCampaign
@@ -171,14 +173,34 @@ class CampaignDesk:
             return []
         bounds = [self._bound(one.zone_key) for one in rows]
         known = known_about(self._session, rows, bounds, self._standing, self.now)
-        passed = []
+        passed, without_consent = [], []
         for one, facts in zip(rows, known, strict=True):
             refusal = gates.first_refusal(facts, self.now, gates.PERSONAL)
             if refusal is None:
                 passed.append((one, facts))
+            elif refusal.gate == CONSENT and len(one.numbers) > 1:
+                without_consent.append((one, facts, refusal))
             else:
                 self._send_away(one, refusal)
+        self._turn_to_consent(without_consent)
         return passed
+
+    def _turn_to_consent(self, refused: Sequence[tuple[DueRecipient, Facts, Verdict]]) -> None:
+        """Whoever has consented on another number is called there; nobody else is called."""
+        if not refused:
+            return
+        facts = {one.id: known for one, known, _ in refused}
+        rows = recipients.recipients_for_outcome(self._session, sorted(facts), self.now)
+        asked = [(row, facts[row.id]) for row in rows]
+        turns = next_with_consent(self._session, self._hours.book, asked, self.now)
+        for one, _, verdict in refused:
+            if one.id not in turns:
+                self._send_away(one, verdict)
+        moved = [row for row in rows if row.id in turns]
+        if moved:
+            self._fates += turn_to_numbers(
+                self._session, moved, turns, self.now + SOON, "other_number"
+            )
 
     def _bound(self, key: int) -> Bound:
         """What binds everybody under one zone key now; worked out once a tick."""

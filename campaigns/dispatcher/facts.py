@@ -173,10 +173,10 @@ def known_about(
         )
         for one, bound, state in zip(people, bounds, states or [DUE] * len(people), strict=True)
     ]
-    return [_spared(facts, bound, now) for facts, bound in zip(known, bounds, strict=True)]
+    return [under_consent(facts, bound, now) for facts, bound in zip(known, bounds, strict=True)]
 
 
-def _spared(facts: Facts, bound: Bound, now: datetime) -> Facts:
+def under_consent(facts: Facts, bound: Bound, now: datetime) -> Facts:
     """The same under the rules that are left for somebody with a consent that counts, if any."""
     if bound.consented is None:
         return facts
@@ -327,7 +327,14 @@ def _consents(
     ]
     if not needed:
         return {}
-    rows = consents.consents_of_numbers(session, needed, then)
+    return consents_known(session, needed, then)
+
+
+def consents_known(
+    session: Session, numbers: Sequence[str], then: datetime | None = None
+) -> Mapping[str, tuple[ConsentFact, ...]]:
+    """Every consent there ever was of these numbers; `then`: of those known at that instant."""
+    rows = consents.consents_of_numbers(session, numbers, then)
     return {number: tuple(map(_consent, found)) for number, found in rows.items()}
 
 

@@ -27,6 +27,7 @@ from campaigns.gates.facts import (
 )
 from campaigns.gates.inputs import inputs_of
 from campaigns.gates.judging import (
+    CONSENT_ALONE,
     GATES,
     NOT_JUDGED,
     NOT_JUDGED_SECONDS,
@@ -44,6 +45,7 @@ from campaigns.gates.spacing import NUMBER_BUSY_SECONDS, counted_in, opening_of
 from campaigns.gates.verdict import Verdict, reason_of
 
 __all__ = [
+    "CONSENT_ALONE",
     "GATES",
     "NOT_JUDGED",
     "NOT_JUDGED_SECONDS",

@@ -40,6 +40,8 @@ PERSONAL: tuple[tuple[str, Gate], ...] = (
     ("place", place.place),
     ("hours", place.hours),
 )
+# Asked by itself about a person's other numbers.
+CONSENT_ALONE: tuple[tuple[str, Gate], ...] = (("consent", person.consent),)
 TOLD: tuple[tuple[str, Gate], ...] = (("pace", place.pace),)
 GATES = (*STANDING, *PERSONAL, *TOLD)
 

@@ -15,6 +15,7 @@ from campaigns import compliance, gates, retries
 from campaigns.compliance import Place, PostalAddress, Rulebook, WeeklyWindows
 from campaigns.dispatcher import WAITING_SECONDS
 from campaigns.dispatcher.facts import DUE, Bound, Standing, State, bound_by, known_about
+from campaigns.dispatcher.other_numbers import CONSENT, next_with_consent
 from campaigns.errors import InvalidInput, NotFound
 from campaigns.gates import AccountFacts, CampaignFacts, Facts, Installation, Verdict
 from campaigns.lifecycle import RECIPIENT_TERMINAL, RecipientStatus
@@ -124,9 +125,13 @@ class _Asker:
         number = asked if self.past else row.number
         try:
             facts, verdicts = self._judge(row, number)
+            refused = _first_refused(verdicts)
+            if (other := self._other_number(row, facts, refused)) is not None:
+                number = other
+                facts, verdicts = self._judge(row, number)
+                refused = _first_refused(verdicts)
         except InvalidInput as error:
             return _unreadable(row, number, error)
-        refused = next((one for one in verdicts if not one.passed), None)
         eligible = None if self.past else gates.next_eligible(facts, self.at)
         return WhyInCampaign(
             campaign_id=row.campaign_id,
@@ -160,6 +165,13 @@ class _Asker:
             facts = replace(facts, pace=self._pace(row))
         verdicts = gates.judge(facts, self.at)
         return facts, tuple(self._marked(one, only_today) for one in verdicts)
+
+    def _other_number(self, row: JudgedRow, facts: Facts, refused: Verdict | None) -> str | None:
+        """The number to which the next tick turns for want of consent on this one, if any."""
+        if self.past or refused is None or refused.gate != CONSENT or self._book is None:
+            return None
+        turns = next_with_consent(self._session, self._book, [(row, facts)], self.at)
+        return row.numbers[turns[row.id]] if row.id in turns else None
 
     def _marked(self, verdict: Verdict, only_today: frozenset[str]) -> Verdict:
         if not self.past or verdict.gate not in only_today:
@@ -299,6 +311,10 @@ class _Asker:
             return told
         clocks = local_time(eligible, place.zones) or instant(eligible)
         return f"{told} Next possible {until(eligible, self._now)}, {clocks}."
+
+
+def _first_refused(verdicts: Sequence[Verdict]) -> Verdict | None:
+    return next((one for one in verdicts if not one.passed), None)
 
 
 class _Person:

@@ -295,14 +295,22 @@ def settle_outcome(
     )
 
 
-def turn_to_number(session: Session, recipient_id: int, place: int, zone_key: int | None) -> None:
-    """Let another number of the recipient have its turn, under the zones it may be in."""
+def turn_to_numbers(session: Session, turns: Sequence[tuple[int, int, int | None]]) -> None:
+    """Let other numbers have their turn: recipient, place of the number, and the key of the zones
+    it may be in."""
     session.execute(
         text("""
-            UPDATE recipients
-            SET number_index = :place, zone_key = coalesce(:zone_key, zone_key) WHERE id = :id
+            UPDATE recipients r
+            SET number_index = t.place, zone_key = coalesce(t.zone_key, r.zone_key)
+            FROM unnest(CAST(:ids AS bigint[]), CAST(:places AS integer[]),
+                        CAST(:keys AS integer[])) AS t (id, place, zone_key)
+            WHERE r.id = t.id
         """),
-        {"id": recipient_id, "place": place, "zone_key": zone_key},
+        {
+            "ids": [each[0] for each in turns],
+            "places": [each[1] for each in turns],
+            "keys": [each[2] for each in turns],
+        },
     )
 
 
