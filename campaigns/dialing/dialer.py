@@ -203,15 +203,15 @@ class Dialer:
         # the clock has jumped, and nobody waits for as long as that.
         time.sleep(max(min(at, latest) - boot_seconds(), 0.0))
         try:
-            self._pool.submit(self._place, one, min(latest, at + PUNCTUAL_SECONDS))
+            self._pool.submit(self._place, one, min(latest, at + PUNCTUAL_SECONDS), latest)
         except RuntimeError:  # the pool is closing: this process is going away
             self._free.release()
             self._cancel(one, "stale_claim")
 
-    def _place(self, one: Claimed, latest: float) -> None:
+    def _place(self, one: Claimed, begun_by: float, written_by: float) -> None:
         """The body of one call, on a thread of its own."""
         try:
-            answer = self._post(one, latest)
+            answer = self._post(one, begun_by, written_by)
         finally:
             self._free.release()
         if answer is None:
@@ -222,10 +222,11 @@ class Dialer:
         except Exception:  # nobody reads what a thread of the pool raises; the sweeper looks it up
             log.exception("the answer of attempt %d is lost", one.id)
 
-    def _post(self, one: Claimed, latest: float) -> DialAnswer | None:
+    def _post(self, one: Claimed, begun_by: float, written_by: float) -> DialAnswer | None:
         """Write the one POST, unless it is too late for it; then cancel, since nothing was sent.
 
-        Asked again when a line is ready: a claim grows old while a connection is made, and what
+        Begun later than `begun_by` it would crowd the next call. When a line is ready it is asked
+        once more, now for `written_by`: the claim grows old while a connection is made, and what
         stopped the call meanwhile would not be seen.
 
         What cannot even be asked for is answered here as a provider would: the number is refused
@@ -244,9 +245,10 @@ class Dialer:
         crash_point("before_post")
 
         def still() -> bool:
-            return boot_seconds() < latest and self._clock.now() < one.not_after
+            return boot_seconds() < written_by and self._clock.now() < one.not_after
 
-        answer = self._ask(carrier, request, still) if still() else TOO_LATE
+        begun = still() and boot_seconds() < begun_by
+        answer = self._ask(carrier, request, still) if begun else TOO_LATE
         if answer.answer is Answer.TOO_LATE:
             self._cancel(one, "stale_claim")
             return None
