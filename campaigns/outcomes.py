@@ -26,7 +26,7 @@ DAY = timedelta(days=1)
 UNCOUNTED = frozenset(
     {
         *("paused", "stopped", "account_fault", "caller_paused", "window_closed"),
-        *("worker_left", "rules_changed", "reminders_changed", "consent"),
+        *("worker_left", "rules_changed", "reminders_changed", "caps_changed", "consent"),
     }
 )
 # What a late word about a call may turn into a further call: `review` is for want of such a word.

@@ -81,7 +81,9 @@ def redial_unreached(
     # Locked, so that two redials at the same time see each other's people.
     source = campaign_by_id(session, campaign_id, lock=True)
     if source.status == CampaignStatus.DRAFT:
-        raise NotAllowed("The campaign is a draft: nobody was called yet. Nothing was created.")
+        raise NotAllowed(
+            "The campaign is a draft: nobody was called yet. Nothing was created. Start it first."
+        )
     statuses = [RecipientStatus.EXHAUSTED, RecipientStatus.EXPIRED]
     if wanted.include_waiting:
         if source.status != CampaignStatus.STOPPED:

@@ -1,7 +1,8 @@
-"""How hard a campaign that runs or is to run tries: retries, shared numbers, reminders.
+"""How hard a campaign that runs or is to run tries: retries, caps, shared numbers, reminders.
 
 What is not dialled yet follows the change: retries and households are decided by the campaign as it
-is when a call ends or is about to be made; reminders are planned anew.
+is when a call ends or is about to be made; reminders are planned anew; what is queued is put back
+and judged by the new caps before it gets another slot.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from campaigns import auditing
+from campaigns import auditing, gates
 from campaigns.access import Actor
 from campaigns.changing.limits import changeable_campaign
 from campaigns.drafting.asking import Length, rule_asked
@@ -37,6 +38,12 @@ class TryingChange(BaseModel):
         None, description="A name or a table, as when a campaign is created."
     )
     household: Literal["wait", "merge"] | None = None
+    caps: list[dict[str, Any] | str] | None = Field(
+        None,
+        max_length=gates.MOST_CAPS,
+        description="In place of the caps of its own that there were, as when a campaign is "
+        'created: "3 in 24h to a number". Empty: none but those of the rules.',
+    )
     offsets: list[Length] | None = Field(
         None, min_length=1, max_length=10, description="Reminders only: so long before each."
     )
@@ -53,7 +60,7 @@ def change_trying(
     over, and `InvalidInput`; then nothing was changed."""
     gate.close_gate(session)  # a queued call about a reminder that is put off must not go out
     campaign = changeable_campaign(session, campaign_id)
-    for part in (_retries, _household, _reminders):
+    for part in (_retries, _caps, _household, _reminders):
         sentence, before, after = part(session, campaign, change, now) or ("", None, None)
         if sentence:
             told = f"{sentence} by {actor.by}."
@@ -84,6 +91,24 @@ def _retries(_: Session, campaign: Campaign, change: TryingChange, __: datetime)
         {"retry_policy": before.serialise()},
         {"retry_policy": policy.serialise()},
     )
+
+
+def _caps(session: Session, campaign: Campaign, change: TryingChange, now: datetime) -> _Told:
+    if change.caps is None:
+        return None
+    before, after = gates.caps_as_kept(campaign.caps), gates.caps_as_kept(change.caps)
+    if after == before:
+        return None
+    campaign.caps = after
+    session.flush()
+    queued = attempts.cancel_queued_attempts_of(
+        session, now, "caps_changed", campaign_id=campaign.id
+    )
+    release_cancelled(session, queued, now)
+    told = "The campaign's own caps were taken away"
+    if after:
+        told = f"The campaign's own caps were changed to “{gates.caps_as_typed(after)}”"
+    return told, {"caps": before}, {"caps": after}
 
 
 def _household(_: Session, campaign: Campaign, change: TryingChange, __: datetime) -> _Told:

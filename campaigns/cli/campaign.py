@@ -8,12 +8,12 @@ import typer
 from campaigns import changing, exporting, operating, reporting
 from campaigns.access import CLI
 from campaigns.changing import PaceChange, RedialRequest
-from campaigns.cli import context
-from campaigns.cli.output import Command, JsonOption, json_option, say, show_json, show_table
+from campaigns.cli import campaign_changes, context
+from campaigns.cli.campaign_options import CampaignOptions, takes
+from campaigns.cli.output import Command, JsonOption, say, show_json, show_table
 from campaigns.cli.report import show_counts, show_report
 from campaigns.config import settings
 from campaigns.db import database_now, transaction
-from campaigns.drafting import CampaignDraft
 from campaigns.drafting.lengths import ramp_of_text
 from campaigns.errors import InvalidInput
 from campaigns.lifecycle import CampaignStatus, RecipientStatus
@@ -27,111 +27,12 @@ Why = Annotated[str, typer.Option(help="The reason, for the log.")]
 
 
 @app.command(cls=Command)
-def create(
-    name: Annotated[str, typer.Option(help="What people will know it by.")],
-    kind: Annotated[str, typer.Option(help="reminder or announcement")],
-    account: Annotated[str, typer.Option(help="Name of the account that calls.")],
-    organisation: Annotated[str, typer.Option(help="Who is calling, as it is spoken.")] = "",
-    contact: Annotated[str, typer.Option(help="How to reach them, as it is spoken.")] = "",
-    message: Annotated[str | None, typer.Option(help="What is said, with {columns} in it.")] = None,
-    voicemail: Annotated[str, typer.Option(help="hang_up or leave_message")] = "hang_up",
-    voicemail_text: Annotated[str | None, typer.Option(help="Left on a machine.")] = None,
-    language: Annotated[str, typer.Option(help="Language of the voice.")] = "en-US",
-    voice: Annotated[str | None, typer.Option(help="The provider's name of a voice.")] = None,
-    flow: Annotated[str | None, typer.Option(help="A whole call flow: JSON, or @FILE.")] = None,
-    offset: Annotated[
-        str | None, typer.Option(help='Due so long before the appointment: "24h", "90m".')
-    ] = None,
-    deadline: Annotated[
-        str | None, typer.Option(help="Of no more use so long before the appointment.")
-    ] = None,
-    date_format: Annotated[
-        str | None, typer.Option(help='How lists write appointments: "DD/MM/YYYY HH:MM".')
-    ] = None,
-    windows: Annotated[
-        str, typer.Option(help='Calling hours, local: "mon-fri 09:00-17:30".')
-    ] = "always",
-    holidays: Annotated[
-        str | None, typer.Option(help='No calls then: "US", "US-CA", "US-CA 2026-12-24".')
-    ] = None,
-    rule_set: Annotated[
-        str | None, typer.Option(help="Calling rules: house, law, or practice on the simulator.")
-    ] = None,
-    purpose: Annotated[
-        str | None,
-        typer.Option(help="reminder, informational, marketing, debt, survey or emergency"),
-    ] = None,
-    voice_type: Annotated[str, typer.Option(help="Who speaks: recorded, ai or live.")] = "recorded",
-    subject: Annotated[
-        str | None, typer.Option(help="What it is about, for caps on one subject.")
-    ] = None,
-    caller_id: Annotated[
-        list[str] | None, typer.Option(help="Number to show; repeated: several to choose from.")
-    ] = None,
-    local_presence: Annotated[
-        bool, typer.Option("--local-presence", help="Show one of the callee's own area code.")
-    ] = False,
-    starts_at: Annotated[str | None, typer.Option(help="ISO 8601 with offset.")] = None,
-    ends_at: Annotated[str | None, typer.Option(help="ISO 8601 with offset.")] = None,
-    max_cps: Annotated[float | None, typer.Option(help="Calls per second, at most.")] = None,
-    weight: Annotated[float, typer.Option(help="Share beside other campaigns.")] = 1.0,
-    ramp: Annotated[
-        str | None, typer.Option(help='Growth after a start: "20% 10m", or "none".')
-    ] = None,
-    ring_timeout: Annotated[int, typer.Option(help="Seconds a call rings.")] = 30,
-    retry_policy: Annotated[
-        str, typer.Option(help="normal, gentle, persistent or once; or JSON, or @FILE.")
-    ] = "normal",
-    cap: Annotated[
-        list[str] | None, typer.Option(help='Calls at most: "3 in 24h to a number". Repeatable.')
-    ] = None,
-    default_country: Annotated[
-        str | None, typer.Option(help="Of numbers without a country code.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
+@takes(CampaignOptions)
+def create(options: CampaignOptions, as_json: bool) -> None:
     """Create a draft. Import recipients into it, then start it."""
-    given = {
-        "name": name,
-        "kind": kind,
-        "account": account,
-        "organisation": organisation,
-        "contact": contact,
-        "message": message,
-        "voicemail": voicemail,
-        "voice": voice,
-        "voicemail_text": voicemail_text,
-        "language": language,
-        "offset": offset,
-        "deadline": deadline,
-        "date_format": date_format,
-        "windows": windows,
-        "holidays": holidays,
-        "rule_set": rule_set,
-        "purpose": purpose,
-        "voice_type": voice_type,
-        "subject": subject,
-        "caller_id": caller_id[0] if caller_id else None,
-        "more_caller_ids": caller_id[1:] if caller_id else None,
-        "local_presence": local_presence,
-        "starts_at": starts_at,
-        "ends_at": ends_at,
-        "max_cps": max_cps,
-        "weight": weight,
-        "ramp": ramp_of_text(ramp) if ramp else None,
-        "ring_timeout": ring_timeout,
-        "flow": json_option(flow, "--flow") if flow else None,
-        "retry_policy": (
-            retry_policy if retry_policy.isalpha() else json_option(retry_policy, "--retry-policy")
-        ),
-        "caps": cap,
-        "default_country": default_country or settings().default_country,
-    }
-    draft = CampaignDraft.read({key: value for key, value in given.items() if value is not None})
+    new = options.draft().as_new_campaign()
     with context.open_session() as session:
-        created = operating.create_campaign(
-            session, draft.as_new_campaign(), CLI, database_now(session)
-        )
+        created = operating.create_campaign(session, new, CLI, database_now(session))
         view = reporting.campaign_view(session, created.id)
     _tell(view, "was created as a draft. Import recipients into it, then start it", as_json)
 
@@ -227,6 +128,9 @@ def pace(
         view = reporting.campaign_view(session, campaign_id)
     told = f"{view.max_cps:g} calls per second" if view.max_cps else "its account's own pace"
     _tell(view, f"calls at {told} from now on, with weight {view.weight:g}", as_json)
+
+
+campaign_changes.add_to(app)
 
 
 @app.command(cls=Command)

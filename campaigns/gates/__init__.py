@@ -39,7 +39,14 @@ from campaigns.gates.judging import (
     judge,
     next_eligible,
 )
-from campaigns.gates.own_caps import cap_of_text, caps_as_kept, read_caps
+from campaigns.gates.own_caps import (
+    MOST_CAPS,
+    cap_of_text,
+    caps_as_kept,
+    caps_as_typed,
+    caps_of_text,
+    read_caps,
+)
 from campaigns.gates.person import STRENGTH, consent_relied_on, consent_until
 from campaigns.gates.spacing import NUMBER_BUSY_SECONDS, counted_in, opening_of
 from campaigns.gates.verdict import Verdict, reason_of
@@ -47,6 +54,7 @@ from campaigns.gates.verdict import Verdict, reason_of
 __all__ = [
     "CONSENT_ALONE",
     "GATES",
+    "MOST_CAPS",
     "NOT_JUDGED",
     "NOT_JUDGED_SECONDS",
     "NUMBER_BUSY_SECONDS",
@@ -67,6 +75,8 @@ __all__ = [
     "campaign_refusal",
     "cap_of_text",
     "caps_as_kept",
+    "caps_as_typed",
+    "caps_of_text",
     "consent_relied_on",
     "consent_until",
     "counted_in",

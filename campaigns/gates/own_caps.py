@@ -17,6 +17,11 @@ _SCOPES = {
     "subject": CapScope.NUMBER_AND_SUBJECT,
     "person": CapScope.RECIPIENT,
 }
+_WORDS = {
+    CapScope.NUMBER: "to a number",
+    CapScope.NUMBER_AND_SUBJECT: "on a subject",
+    CapScope.RECIPIENT: "per person",
+}
 _NAMES = {scope: name for name, scope in _SCOPES.items()}
 _TEXT = re.compile(
     r"(?P<calls>\d+)\s*(?:calls?)?\s*(?:in|per|/)\s*(?P<length>\d+(?:\.\d+)?)\s*(?P<unit>h|d)\w*"
@@ -43,6 +48,26 @@ def caps_as_kept(value: Sequence[Any]) -> list[dict[str, Any]]:
         {"calls": cap.n, "hours": cap.seconds / 3600, "scope": _NAMES[cap.scope]}
         for cap in read_caps(kept)
     ]
+
+
+def caps_of_text(text: str) -> list[dict[str, Any]]:
+    """Several caps in words, parted by semicolons, commas or lines; none in an empty text.
+
+    Raises `InvalidInput` saying how one is written.
+    """
+    return [cap_of_text(one) for one in re.split(r"[;,\n]", text) if one.strip()]
+
+
+def caps_as_typed(value: Sequence[Any]) -> str:
+    """Caps as `caps_of_text` reads them: "3 in 24h to a number; 5 in 7d per person"."""
+    return "; ".join(
+        f"{cap.n} in {_span(cap.seconds)} {_WORDS[cap.scope]}" for cap in read_caps(value)
+    )
+
+
+def _span(seconds: float) -> str:
+    days = seconds / 86400
+    return f"{days:g}d" if days > 1 and days == round(days) else f"{seconds / 3600:g}h"
 
 
 def cap_of_text(text: str) -> dict[str, Any]:

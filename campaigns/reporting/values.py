@@ -46,6 +46,10 @@ class CampaignView(Value):
         description="Seconds before the appointment: `offset` and `deadline`, or several of both."
     )
     household: str
+    caps: list[dict[str, Any]] = Field(
+        description="Its own caps, beside those of the rules: calls within hours, by scope.",
+        examples=[[{"calls": 3, "hours": 24, "scope": "number"}]],
+    )
     default_country: str
     flow: dict[str, Any] = Field(description="What is said and which keys mean what.")
     created_at: datetime

@@ -20,6 +20,7 @@ __all__ = [
 
 # What codes of reasons mean to people; the others are words already.
 REASONS = {
+    "caps_changed": "the campaign's own caps were changed",
     "rules_changed": "other calling rules came into force",
     "number_busy": "somebody else is being called on this number",
     "other_number": "they have consented on another number, whose turn it is now",

@@ -54,6 +54,7 @@ class CampaignRow:
     callers_used_up: int
     local_presence: bool
     late_risk: str | None  # whom nobody may be able to call in time, in words
+    caps: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,8 @@ CAMPAIGN_SQL = """
            pool.numbers AS caller_ids, pool.paused AS callers_paused,
            pool.used_up AS callers_used_up, c.local_presence,
            (SELECT l.sentence FROM late_risks l
-            WHERE l.campaign_id = c.id AND c.status = 'running') AS late_risk
+            WHERE l.campaign_id = c.id AND c.status = 'running') AS late_risk,
+           c.caps
     FROM campaigns c
     JOIN accounts k ON k.id = c.account_id
     LEFT JOIN pacing_groups g ON g.name = k.pacing_group

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from campaigns import changing, reporting
+from campaigns import changing, gates, reporting
 from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
 from campaigns.changing import HoursChange, PaceChange, RedialRequest, TryingChange
@@ -155,15 +155,20 @@ def change_trying(
     retries: Annotated[str, Form(max_length=20)] = "",
     household: Annotated[str, Form(max_length=10)] = "",
     offsets: Annotated[str, Form(max_length=200)] = "",
+    caps: Annotated[str | None, Form(max_length=500)] = None,
 ) -> Response:
-    """Other retries, other reminders, another meaning of a shared number, from now on."""
+    """Other retries, caps, reminders, another meaning of a shared number, from now on."""
     asked: dict[str, Any] = {"household": household or None}
     if retries and retries != "own":
         asked["retry_policy"] = retries
     if offsets.strip():
         asked["offsets"] = [part.strip() for part in offsets.replace(";", ",").split(",")]
+    field = "caps"
     try:
         with session.begin_nested():
+            if caps is not None:
+                asked["caps"] = gates.caps_of_text(caps)
+            field = "offsets"
             change = TryingChange.model_validate(asked)
             changing.change_trying(session, campaign_id, change, viewer.actor, now)
     except (InvalidInput, ValidationError) as problem:
@@ -173,8 +178,13 @@ def change_trying(
             session,
             campaign_id,
             status=422,
-            errors={"offsets": told},
-            form={"offsets": offsets, "retries": retries, "household": household},
+            errors={field: told},
+            form={
+                "offsets": offsets,
+                "retries": retries,
+                "household": household,
+                "caps": caps or "",
+            },
         )
     said = "That was changed. It holds for every call that is not dialled yet."
     return redirect(request, f"/campaigns/{campaign_id}/settings", said=said)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from sqlalchemy.orm import Session
 
-from campaigns import changing, reporting
+from campaigns import changing, gates, reporting
 from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
 from campaigns.db import database_now, transaction
@@ -173,6 +173,7 @@ def settings_page(
         retries=policy_in_words(policy),
         retry_preset=preset_of(policy) or "own",
         retry_presets=[(one.key, one.name, one.hint) for one in PRESETS],
+        caps=gates.caps_as_typed(view.caps),
         offsets=offsets_as_typed(view.reminder) if view.reminder else "",
         errors=errors or {},
         form=form or {},

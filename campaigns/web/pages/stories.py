@@ -8,6 +8,7 @@ from campaigns.web.pages.charts import ENDINGS
 from campaigns.web.pages.live import MEANINGS
 
 CANCELS = {
+    "caps_changed": "the campaign's own caps were changed",
     "rules_changed": "other calling rules came into force",
     "window_closed": "the calling hours were over",
     "late_slot": "no worker was free in time",

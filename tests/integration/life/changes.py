@@ -262,6 +262,16 @@ CHANGES: tuple[Row, ...] = (
         r"The retries were changed \(“Everybody is called once”\) by Ada\.",
     ),
     Row(
+        "caps",
+        _change(changing.change_trying, TryingChange(caps=["3 in 24h to a number"])),
+        r"The campaign's own caps were changed to “3 in 24h to a number” by Ada\.",
+    ),
+    Row(
+        "no caps",
+        _change(changing.change_trying, TryingChange(caps=[]), caps=[{"calls": 1, "hours": 24}]),
+        r"The campaign's own caps were taken away by Ada\.",
+    ),
+    Row(
         "household",
         _change(changing.change_trying, TryingChange(household="merge")),
         r"People who share a number get one call for all of them .* was changed by Ada\.",

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import null
+
 from campaigns import (
     campaigning,
     foreseeing,
@@ -129,6 +131,24 @@ def _calls_fail(disposition: str, numbers: int = 1) -> Callable[[World], None]:
         w.bench.rows("DELETE FROM attempts")
 
     return does
+
+
+def _calls_meet_silence(w: World) -> None:
+    campaign = w.campaign(rule_set="house", purpose="marketing", voice="recorded")
+    at = w.bench.now() - timedelta(hours=1)
+    silent = {
+        "disposition": "answered",
+        **dict.fromkeys(("slot_at", "claimed_at", "answered_at", "ended_at"), at),
+        "gate_inputs": {"country": "US", "zones": ["America/New_York"]},
+    }
+
+    def act(session: Any) -> None:
+        for one in range(50):  # one in twelve hears nothing
+            who = make_recipient(session, session.merge(campaign), status="exhausted")
+            make_attempt(session, who, "ended", served_at=null() if one < 4 else at, **silent)
+
+    w.bench.run(act)
+    guarding.watch(w.bench.engine)
 
 
 def _answered(answer: Answer) -> Callable[[World], None]:
@@ -279,6 +299,11 @@ DECISIONS: tuple[Row, ...] = (
         "congestion", _calls_fail("carrier_congestion"), r".* met a full network, so the account .*"
     ),
     Row("refused for now", _answered(Answer.CONGESTED), r"The provider refused a call for now, .*"),
+    Row(
+        "silence",
+        _calls_meet_silence,
+        r"The campaign was paused: 4 of the 50 calls .* met silence, 8\.0 %, and the rule .*",
+    ),
     Row("refused", _answered(Answer.FAULT), r"A call was refused with “no permission”\. .*"),
     Row("an incident", _incident, r"The provider reports a call \(ringing\) .*"),
     Row("full rate", _full_again, r"The account .* is back at its full rate, 10 calls a second\."),

@@ -128,6 +128,21 @@ def test_retries_of_ones_own_are_kept_as_typed(engine, browser):
     assert 'name="machine" value="again" checked' in page
 
 
+def test_caps_of_ones_own_are_kept_as_typed(engine, browser):
+    campaign_id = make_draft(engine)
+    form = {"preset": "normal", "caps": "3 in 24h to a number; often"}
+    wrong = browser.post(at(campaign_id, "pace"), data=form)
+    assert (wrong.status_code, 'id="e-caps"' in wrong.text) == (422, True)
+    assert 'value="3 in 24h to a number; often"' in wrong.text
+    form["caps"] = "3 in 24h to a number; 5 in 7d per person"
+    assert browser.post(at(campaign_id, "pace"), data=form).status_code == 303
+    assert [one["calls"] for one in kept(engine, campaign_id)["caps"]] == [3, 5]
+    assert f'value="{form["caps"]}"' in browser.get(at(campaign_id, "pace")).text
+    assert form["caps"] in browser.get(at(campaign_id, "review")).text
+    browser.post(at(campaign_id, "pace"), data={"preset": "normal"})  # a form without the field
+    assert len(kept(engine, campaign_id)["caps"]) == 2
+
+
 def test_a_preset_is_told_in_words_and_kept_whole(engine, browser):
     campaign_id = make_draft(engine)
     form = {"preset": "persistent", "limit": "account"}

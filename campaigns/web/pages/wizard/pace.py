@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
+from campaigns import gates
 from campaigns.access import Permission
 from campaigns.drafting import edit_draft
 from campaigns.drafting.lengths import length_text, ramp_of_text, ramp_text, roughly, seconds_of
@@ -108,6 +109,8 @@ def _asked(entries: Entries, account: Account) -> dict[str, Any]:
         "household": "merge" if entries.text("household") == "merge" else "wait",
         "retry_policy": _policy(entries),
     }
+    if entries.has("caps"):
+        asked["caps"] = _caps(entries)
     if entries.has("ramp"):
         asked["ramp"] = _ramp(entries)
     if ring is not None:
@@ -115,6 +118,15 @@ def _asked(entries: Entries, account: Account) -> dict[str, Any]:
     if weight is not None:
         asked["weight"] = weight
     return asked
+
+
+def _caps(entries: Entries) -> list[dict[str, Any]]:
+    """Its own caps as they are typed; problems are noted beside the field."""
+    try:
+        return gates.caps_as_kept(gates.caps_of_text(entries.text("caps")))
+    except InvalidInput as problem:
+        entries.refuse("caps", str(problem).rstrip("."))
+        return []
 
 
 def _cps(entries: Entries, account: Account) -> float | None:
@@ -231,6 +243,7 @@ def _values(campaign: Campaign) -> dict[str, Any]:
         "weight": f"{campaign.weight:g}",
         "ramp": ramp_text(Ramp.parse(campaign.ramp)) if campaign.ramp is not None else "",
         "household": campaign.household,
+        "caps": gates.caps_as_typed(campaign.caps),
         "preset": preset_of(policy) or "own",
         **_policy_values(policy),
     }
@@ -258,7 +271,7 @@ def _policy_values(policy: RetryPolicy) -> dict[str, str]:
 def _typed(entries: Entries) -> dict[str, Any]:
     names = (
         *("limit", "pace", "unit", "ramp", "ring_timeout", "weight", "preset", "per_number"),
-        *("machine", "household"),
+        *("machine", "household", "caps"),
         *(*_PLAIN, *_BOXES),
     )
     tables = [f"{kind}_{ending.value}" for kind in ("wait", "most") for ending, _ in ENDINGS]

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from campaigns import changing
+from campaigns import changing, gates
 from campaigns.access import Permission
 from campaigns.clocks import on_clock
 from campaigns.compliance import WeeklyWindows
@@ -221,4 +221,6 @@ def _pace(campaign: Campaign, account: Account, found: Review, viewer: Viewer) -
         lines.append(Line("First round", told))
     lines.append(Line("Rings", length_in_words(campaign.ring_timeout)))
     lines.append(Line("Tries", " ".join(policy_in_words(policy))))
+    if campaign.caps:
+        lines.append(Line("Calls at most", gates.caps_as_typed(campaign.caps)))
     return Part("Pace and retries", "pace", lines)
