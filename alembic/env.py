@@ -46,11 +46,11 @@ def with_the_lock(connection: Connection) -> None:
     """One try. Whatever was set for it is taken back: the connection goes back to a pool."""
     connection.rollback()
     try:
+        # A migration may think for longer than a page may: on a slow machine the rules that come
+        # with the code take their time to be read. First of all, for the same reason.
+        connection.execute(text("SET idle_in_transaction_session_timeout = 0"))
         connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.execute(text("SET statement_timeout = 0"))
-        # A migration may think for longer than a page may: on a slow machine the rules that come
-        # with the code take their time to be read.
-        connection.execute(text("SET idle_in_transaction_session_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.commit()
         run(connection)

@@ -101,7 +101,7 @@ def _pending_when_open(
     address = PostalAddress.from_json(row.address)
     place = compliance.place_of(number, zone=row.zone, address=address)
     if not place.known:
-        return Fate(row.id, RecipientStatus.REVIEW, "time zone unknown"), place
+        return Fate(row.id, RecipientStatus.REVIEW, place.unknown_as), place
     hours = compliance.hours_for(book, row, place, consented=True)
     legal = hours.next_allowed(at)
     if legal is None:

@@ -263,7 +263,7 @@ def _plan(session: Session, held: _Held, change: PersonChange, now: datetime) ->
         moved = not waits or "appointment_at" in change.model_fields_set
         due = planned.due_at if moved else due
     if not place.known:
-        _settle(row, RecipientStatus.REVIEW, "time zone unknown", None)
+        _settle(row, RecipientStatus.REVIEW, place.unknown_as, None)
     else:
         _settle(row, RecipientStatus.PENDING, row.reason if waits else "decided by a person", due)
 

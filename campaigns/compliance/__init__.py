@@ -30,7 +30,15 @@ from campaigns.compliance.hours import (
     next_allowed,
     open_until,
 )
-from campaigns.compliance.place import ANYWHERE_ELSE, NOWHERE, Place, PostalAddress, place_of
+from campaigns.compliance.place import (
+    ANYWHERE_ELSE,
+    COUNTRIES_DIFFER,
+    NOWHERE,
+    ZONE_UNKNOWN,
+    Place,
+    PostalAddress,
+    place_of,
+)
 from campaigns.compliance.rule import Rule, RuleStatus
 from campaigns.compliance.rulebook import (
     HOUSE,
@@ -65,12 +73,14 @@ from campaigns.compliance.zones import zone_named, zone_names
 
 __all__ = [
     "ANYWHERE_ELSE",
+    "COUNTRIES_DIFFER",
     "HOUSE",
     "LAW",
     "LOOKS_AHEAD",
     "NOWHERE",
     "PRACTICE",
     "RULE_SETS",
+    "ZONE_UNKNOWN",
     "AbandonLimit",
     "Answer",
     "Applied",

@@ -140,6 +140,14 @@ def _reasons(
 
 def why_unknown(place: Place, number: str) -> str:
     """Why nobody can say by which rules or clocks a number may be called."""
+    if place.apart is not None:
+        of_number, of_address = place.apart
+        return (
+            f"{number} is a number of {of_number}, and the address given with it is in "
+            f"{of_address}. Nobody can say whose rules and which clocks hold, so it is for review, "
+            "never for calling: correct the number, or hand the person in again with the right "
+            "address."
+        )
     if place.country is None:
         return (
             f"No country can be told for {number}, so no rules are known: it is for review, "

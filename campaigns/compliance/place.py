@@ -13,6 +13,10 @@ from campaigns.phone import Home, home_of
 _UNITED_STATES = frozenset({"AS", "GU", "MP", "PR", "US", "VI"})
 
 
+ZONE_UNKNOWN = "time zone unknown"
+COUNTRIES_DIFFER = "countries_differ"
+
+
 @dataclass(frozen=True, slots=True)
 class PostalAddress:
     """As much of a person's address as came with them; each part as it was written."""
@@ -36,18 +40,25 @@ class PostalAddress:
 class Place:
     """A country, every part of it that may apply, every zone it may be in, and the kind of line.
 
-    Whoever has no country or no zone is for review, never for calling.
+    Whoever has no country or no zone is for review, never for calling. `apart` are the countries of
+    a number and of the address given with it, where they are two: then it has no country.
     """
 
     country: str | None
     subdivisions: tuple[str, ...]
     zones: tuple[str, ...]
     line: Line = Line.UNKNOWN
+    apart: tuple[str, str] | None = None
 
     @property
     def known(self) -> bool:
         """Whether enough is known for a call."""
         return self.country is not None and bool(self.zones)
+
+    @property
+    def unknown_as(self) -> str:
+        """The reason with which somebody at a place that is not known goes to review."""
+        return ZONE_UNKNOWN if self.apart is None else COUNTRIES_DIFFER
 
 
 NOWHERE = Place(None, (), ())
@@ -61,8 +72,9 @@ def place_of(
     """The place of an E.164 number: its zones by the zone or address given, else by itself.
 
     The states are those of the area code and that of the address: rules attach to either. Who has
-    a number of one country and an address in another has no place. Raises `InvalidInput` for a
-    zone that does not exist.
+    a number of one country and an address in another has no place: whose rules hold, and which
+    clock, nobody can say, whatever zone is given. Raises `InvalidInput` for a zone that does not
+    exist.
     """
     return _place(home_of(number), zone, address)
 
@@ -72,7 +84,10 @@ def _place(home: Home, zone: str | None, address: PostalAddress | None) -> Place
     there = Located()
     if address is not None:
         there = located(address.country, address.state, address.postal_code, home.country)
-    if there.lost or (there.country is not None and not _same(there.country, home.country)):
+    if there.country is not None and not _same(there.country, home.country):
+        apart = (home.country or "", there.country)
+        return Place(None, home.subdivisions, (), Line(home.line), apart)
+    if there.lost:
         return Place(None, home.subdivisions, (), Line(home.line))
     given = zone_named(zone).key if zone and zone.strip() else None
     return Place(home.country, _parts(home, there), _zones(given, there, home), Line(home.line))

@@ -44,6 +44,7 @@ OF_PROOF = {
     "held_number": "I2",
     "not_opted_out": "I3",
     "keypress_kept": "I3",
+    "consent_held": "I3",
     "campaign_running": "I4",
     "in_slot": "I4",
     "nobody_forgotten": "I6",
@@ -51,6 +52,9 @@ OF_PROOF = {
     "no_incident": "I7",
     "legal_hours": "I8",
     "before_deadline": "I8",
+    "caps_kept": "I8",
+    "gap_kept": "I8",
+    "cooled_off": "I8",
     "attempts_counted": "I10",
     "counters": "I10",
 }

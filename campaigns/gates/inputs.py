@@ -31,6 +31,7 @@ def inputs_of(facts: Facts, now: datetime) -> str:
             [cap.rule, cap.n, cap.seconds, cap.scope, counted_in(cap, facts, now)]
             for cap in (*facts.rules.caps, *facts.campaign.caps)
         ],
+        "gap": facts.rules.min_gap * facts.account.time_scale or None,
         "consent_needed": duties.consent if duties.consent.strength else None,
         # Read again by the claim (`cooled_off`), on its own clock: seconds, as they hold here.
         "cooloffs": {

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from campaigns.compliance import allowed
+from campaigns.compliance import allowed, why_unknown
 from campaigns.gates.facts import Facts
 from campaigns.gates.verdict import Verdict, passes, refuses
 from campaigns.lifecycle import RecipientStatus
@@ -12,6 +12,13 @@ from campaigns.phrases import instant, listed, local_time
 def place(facts: Facts, now: datetime) -> Verdict:
     """It is known where the number may be."""
     zones, today = facts.place.zones, "place" in facts.only_today
+    if facts.place.apart is not None:
+        return refuses(
+            "place",
+            why_unknown(facts.place, facts.person.number),
+            fate=RecipientStatus.REVIEW,
+            as_of_today=today,
+        )
     if not facts.place.known:
         what = "in which time zones" if facts.place.country is not None else "in which country"
         return refuses(

@@ -12,7 +12,6 @@ from campaigns.phone import ReadNumber, Repair, is_fictional, read_numbers
 from campaigns.reminders import ReminderRule, TooLate, due_times
 
 MAX_NUMBERS = MAX_PHONE_COLUMNS
-ZONE_UNKNOWN = "time zone unknown"
 DEADLINE_PASSED = "deadline passed"
 
 
@@ -141,7 +140,7 @@ class PersonRules:
             else:
                 due_at, stage = planned.due_at, planned.stage
         if not where.place.known and due_at:
-            status, reason, due_at = RecipientStatus.REVIEW, ZONE_UNKNOWN, None
+            status, reason, due_at = RecipientStatus.REVIEW, where.place.unknown_as, None
         return Accepted(
             numbers=numbers,
             fields=fields,

@@ -28,6 +28,8 @@ class Consent(Row):
     revoked_at: Mapped[datetime | None]
     revoked_by: Mapped[str | None]
     revoked_why: Mapped[str | None]
+    # By the clock, while the gate is held: nothing that rests on it is claimed after that.
+    revoked_in_force_at: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint(

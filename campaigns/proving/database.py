@@ -11,6 +11,7 @@ from campaigns.db import database_now, transaction
 from campaigns.errors import InvalidInput
 from campaigns.proving.proof import Proof
 from campaigns.store import proofs, rules
+from campaigns.store.gate_proofs import GATE_CLAIMS
 from campaigns.store.proofs import DialledMinute
 
 
@@ -22,7 +23,7 @@ def prove_database(engine: Engine) -> list[Proof]:
             Proof(claim.name, claim.says, proofs.count(session, claim)).blame(
                 f"{claim.about} {row} {told}" for row, told in proofs.broken(session, claim)
             )
-            for claim in proofs.CLAIMS
+            for claim in (*proofs.CLAIMS, *GATE_CLAIMS)
         ]
         return [*found, _legal_hours(session), _counters(session)]
 

@@ -24,6 +24,7 @@ REASONS = {
     "rules_changed": "other calling rules came into force",
     "number_busy": "somebody else is being called on this number",
     "other_number": "they have consented on another number, whose turn it is now",
+    "countries_differ": "the number and the address are in different countries",
     "household": "somebody of theirs was reached at another number",
     "next_reminder": "waits for the next reminder",
     "appointment_moved": "the appointment was moved",

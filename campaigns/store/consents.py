@@ -174,7 +174,9 @@ def revoke_consents(
     """Take consents back; returns those that were not before. Close the gate first."""
     rows = session.execute(
         text("""
-            UPDATE consents SET revoked_at = :now, revoked_by = :by, revoked_why = :why
+            UPDATE consents
+            SET revoked_at = :now, revoked_by = :by, revoked_why = :why,
+                revoked_in_force_at = clock_timestamp()
             WHERE id = ANY (:ids) AND revoked_at IS NULL RETURNING id
         """),
         {"ids": list(ids), "by": by, "why": why, "now": now},

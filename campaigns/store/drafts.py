@@ -58,7 +58,9 @@ def replan_reminders(session: Session, campaign_id: int, now: datetime) -> None:
                 status = CASE WHEN t.stage IS NULL THEN 'expired'
                               WHEN r.zone_key IS NULL THEN 'review' ELSE 'pending' END,
                 reason = CASE WHEN t.stage IS NULL THEN 'deadline passed'
-                              WHEN r.zone_key IS NULL THEN 'time zone unknown' END,
+                              WHEN r.zone_key IS NOT NULL THEN NULL
+                              WHEN r.reason = 'countries_differ' THEN r.reason
+                              ELSE 'time zone unknown' END,
                 next_attempt_at = CASE WHEN r.zone_key IS NOT NULL THEN t.due_at END,
                 updated_at = :now
             FROM (
@@ -69,7 +71,7 @@ def replan_reminders(session: Session, campaign_id: int, now: datetime) -> None:
             WHERE r.id = t.id AND r.attempts_spent = 0 AND (
                 r.status = 'pending'
                 OR (r.status = 'expired' AND r.reason = 'deadline passed')
-                OR (r.status = 'review' AND r.reason = 'time zone unknown'))
+                OR (r.status = 'review' AND r.reason IN ('time zone unknown', 'countries_differ')))
         """),
         {"campaign": campaign_id, "now": now},
     )

@@ -21,6 +21,7 @@ from campaigns.compliance import (
     place_of,
     read_rulebook,
     shipped_rulebook,
+    why_unknown,
     zone_named,
 )
 from campaigns.errors import InvalidInput
@@ -369,3 +370,24 @@ def test_a_rule_that_begins_at_midnight_is_kept_by_what_is_planned_the_evening_b
     hours: Hours = book_of(rows).hours("house", place, Purpose.DEBT, Voice.LIVE)
     evening = local("America/New_York", "2026-11-30 22:00")
     assert hours.next_allowed(evening) == local("America/New_York", "2026-12-01 12:00")
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Paris", "Europe/Berlin"])
+def test_a_number_and_an_address_of_two_countries_are_for_review_naming_both(
+    zone: str | None,
+) -> None:
+    place = place_of(PARIS, zone=zone, address=PostalAddress(country="Germany"))
+    assert not place.known
+    assert place.apart == ("FR", "DE")
+    assert place.unknown_as == "countries_differ"
+    told = why_unknown(place, PARIS)
+    assert f"{PARIS} is a number of FR, and the address given with it is in DE" in told
+    assert not BOOK.hours("law", place, Purpose.REMINDER, Voice.RECORDED).allowed(MONDAY)
+
+
+def test_a_number_and_an_address_of_one_country_are_not_apart() -> None:
+    same = place_of(PARIS, address=PostalAddress(country="France"))
+    assert (same.known, same.apart) == (True, None)
+    assert place_of("+18005550123").unknown_as == "time zone unknown"
+    puerto_rico = place_of(NEW_YORK, address=PostalAddress(country="PR"))
+    assert puerto_rico.apart is None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import typer
-from sqlalchemy import text
+from sqlalchemy import null, text
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
@@ -17,6 +17,7 @@ from campaigns.db import transaction
 from campaigns.errors import Unavailable
 from campaigns.models import Account, Attempt, Campaign, OptOut, Recipient
 from campaigns.proving import prove_against_carrier, prove_database
+from campaigns.store.gate_proofs import GATE_CLAIMS
 from campaigns.store.proofs import CLAIMS
 from campaigns.vault import Vault
 from tests.factories import (
@@ -27,6 +28,7 @@ from tests.factories import (
     make_recipient,
 )
 
+PROMISES = {claim.name for claim in (*CLAIMS, *GATE_CLAIMS)} | {"legal_hours", "counters"}
 NOON = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)  # a Friday, 12 o'clock in New York
 MINUTE = timedelta(minutes=1)
 
@@ -72,6 +74,22 @@ class Books:
         values = {"source": "cli", "created_at": NOON - MINUTE, "in_force_at": NOON - MINUTE}
         self.session.add(OptOut(number=number, **values | columns))
 
+    def consent(self, number: str, **columns) -> int:
+        values = {"given_at": NOON - MINUTE, "expires_at": None, "revoked_at": None} | columns
+        names = ", ".join(values)
+        self.session.flush()
+        made = self.session.execute(
+            text(
+                "INSERT INTO consents (number, basis, evidence, source, revoked_by, revoked_why,"
+                f" {names}) VALUES (:number, 'express', 'form', 'cli',"
+                " CASE WHEN CAST(:revoked_at AS timestamptz) IS NOT NULL THEN 'Ada' END,"
+                " CASE WHEN CAST(:revoked_at AS timestamptz) IS NOT NULL THEN 'letter' END,"
+                f" {', '.join(f':{name}' for name in values)}) RETURNING id"
+            ),
+            {"number": number, **values},
+        )
+        return int(made.scalar_one())
+
     def event(self, attempt: Attempt, call: str | None = None, **columns) -> None:
         values = {"received": NOON, "applied": NOON} | columns
         self.execute(
@@ -113,7 +131,7 @@ def test_honest_books_keep_every_promise(engine, broken) -> None:
     assert found["posted_once"] == found["legal_hours"] == 3
     assert found["nobody_forgotten"] == 2
     assert found["counters"] == 1
-    assert set(found) == {claim.name for claim in CLAIMS} | {"legal_hours", "counters"}
+    assert set(found) == PROMISES
 
 
 def _second_call(books: Books) -> None:
@@ -183,6 +201,52 @@ def _opted_out_of_the_family(books: Books) -> None:
     books.opt_out(books.call(campaign=copy).number, campaign_id=books.campaign.id)
 
 
+def _consent(**columns) -> Callable[[Books], None]:
+    """A call that rests on such a consent of its number."""
+
+    def spoil(books: Books) -> None:
+        call = books.call()
+        call.consent_id = books.consent(columns.pop("number", call.number), **columns)
+
+    return spoil
+
+
+def _twice(gap: timedelta, inputs: dict[str, Any], **columns) -> Callable[[Books], None]:
+    """Two calls to a number, so long apart, of which the second was judged by these rules."""
+
+    def spoil(books: Books) -> None:
+        number = books.call(**columns.pop("first", {})).number
+        books.call(NOON + gap, recipient={"numbers": [number]}, gate_inputs=inputs, **columns)
+
+    return spoil
+
+
+def _to_one_person(books: Books) -> None:
+    first = books.call(recipient={"numbers": ["+12015550196", "+12015550195"]})
+    books.call(
+        NOON + timedelta(hours=1),
+        person=books.person(first),
+        n=2,
+        number="+12015550195",
+        gate_inputs={"caps": [["own", 1, 7200, "recipient", 0]]},
+    )
+
+
+def _refused(**columns) -> Callable[[Books], None]:
+    """A call whose rules want an hour after a refusal, and an opt-out that is over."""
+
+    def spoil(books: Books) -> None:
+        call = books.call(gate_inputs={"cooloffs": {"refusal": 3600}})
+        books.opt_out(call.number, **{"expires_at": NOON - MINUTE / 2} | columns)
+
+    return spoil
+
+
+CAP = {"caps": [["us-cap", 1, 3600, "number", 0]]}
+SILENT = {"cooloffs": {"abandoned": 3600}}
+UNHEARD = {"answered_at": NOON, "disposition": "answered", "served_at": null()}
+
+
 def _too_late(books: Books) -> None:
     books.call(recipient={"deadline_at": NOON - MINUTE})
 
@@ -232,6 +296,25 @@ SPOILT: dict[str, list[Callable[[Books], object]]] = {
         _opted_out_of_the_family,
     ],
     "before_deadline": [_too_late],
+    "consent_held": [
+        lambda books: books.call(gate_inputs={"consent_needed": "express"}),
+        _consent(number="+12015550194"),
+        _consent(given_at=NOON + MINUTE),
+        _consent(expires_at=NOON),
+        _consent(revoked_at=NOON - MINUTE, revoked_in_force_at=NOON - MINUTE / 2),
+        _consent(revoked_at=NOON - MINUTE),
+    ],
+    "caps_kept": [
+        _twice(timedelta(minutes=59), CAP),
+        lambda books: books.call(gate_inputs={"caps": [["x", 2, 60, "number_and_subject", 2]]}),
+        _to_one_person,
+    ],
+    "gap_kept": [_twice(3 * MINUTE, {"gap": 121.0})],
+    "cooled_off": [
+        _refused(),
+        _refused(replaced_at=NOON - MINUTE / 2),
+        _twice(timedelta(minutes=60), SILENT, first=UNHEARD),
+    ],
     "keypress_kept": [lambda books: books.answer(books.call())],
     "nobody_forgotten": [_forgotten, _alive_and_settled],
     "attempts_counted": [_miscounted],
@@ -256,7 +339,29 @@ def test_each_promise_can_be_broken(broken, name: str, spoil) -> None:
 
 
 def test_there_is_a_way_to_break_every_promise() -> None:
-    assert set(SPOILT) == {claim.name for claim in CLAIMS} | {"legal_hours", "counters"}
+    assert set(SPOILT) == PROMISES
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _twice(timedelta(minutes=60), CAP),
+        _twice(timedelta(minutes=59), CAP, first={"spent": False}),
+        _twice(timedelta(minutes=59), {"caps": [["us-cap", 2, 3600, "number", 1]]}),
+        _twice(timedelta(minutes=59), {**CAP, "time_scale": 0.5}),
+        _twice(3 * MINUTE, {"gap": 120.0}),
+        _twice(timedelta(minutes=61), SILENT, first=UNHEARD),
+        _twice(timedelta(minutes=60), SILENT, first=UNHEARD | {"served_at": NOON}),
+        _twice(timedelta(minutes=60), SILENT, first=UNHEARD | {"answered_by": "machine"}),
+        _refused(created_at=NOON - timedelta(hours=2)),
+        _refused(in_force_at=NOON + MINUTE),
+        _refused(lifted_at=NOON - MINUTE / 2, lifted_by="Ada", lifted_why="a mistake"),
+        _consent(expires_at=NOON + MINUTE),
+        _consent(revoked_at=NOON - MINUTE, revoked_in_force_at=NOON),
+    ],
+)
+def test_what_the_gates_let_through_breaks_nothing(broken, spoil) -> None:
+    assert broken(spoil) == {}
 
 
 def test_an_event_of_another_attempts_call_is_no_second_call(broken) -> None:

@@ -272,6 +272,13 @@ def test_a_full_account_is_told_and_keeps_nobody_from_being_eligible() -> None:
     assert "pace" not in dict(judging.PERSONAL)
 
 
+def test_a_number_and_an_address_apart_are_told_by_both_their_countries() -> None:
+    refused = of(but(place={"country": None, "zones": (), "apart": ("FR", "DE")}), "place")
+    assert refused.fate is RecipientStatus.REVIEW
+    assert "is a number of FR" in refused.evidence
+    assert "is in DE" in refused.evidence
+
+
 @pytest.mark.parametrize(
     ("gate", "fact", "least"),
     [

@@ -249,5 +249,5 @@ def test_addresses_in_a_list_decide_zones_and_states():
     )
     assert by_state.place.subdivisions == ("DC", "FL")
     abroad = read("phone|country", f"{NEW_YORK}|Canada", country_column="country")
-    assert (abroad.status, abroad.reason) == (RecipientStatus.REVIEW, "time zone unknown")
+    assert (abroad.status, abroad.reason) == (RecipientStatus.REVIEW, "countries_differ")
     assert read("phone|zip", f"{NEW_YORK}|", postal_code_column="zip").address is None
