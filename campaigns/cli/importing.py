@@ -143,13 +143,17 @@ def _dry_run(
 ) -> None:
     with transaction(engine) as session:
         options = options_for_campaign(session, campaign_id, options)
-        found = importing.examine_for_campaign(
-            session, campaign_id, file, options, database_now(session)
-        )
+        now = database_now(session)
+        found = importing.examine_for_campaign(session, campaign_id, file, options, now)
+        beside = None
+        if not found.problem:
+            beside = importing.compare_list(session, campaign_id, file, options, now)
     if as_json:
-        show_json(found)
+        show_json(found.model_dump(mode="json") | {"comparison": beside})
     else:
         _show_examination(found)
+        if beside is not None:
+            say(beside.sentence)
     if found.problem:
         raise typer.Exit(1)
 

@@ -22,6 +22,12 @@ pushing     people without a file, one or a thousand at a time
 """
 
 from campaigns.importing.columns import ColumnGuess
+from campaigns.importing.comparing import (
+    Comparison,
+    compare_import,
+    compare_list,
+    has_appointments_ahead,
+)
 from campaigns.importing.dates import DateCandidate
 from campaigns.importing.examination import (
     Examination,
@@ -60,6 +66,7 @@ from campaigns.importing.service import run
 __all__ = [
     "REPAIR_WORDS",
     "ColumnGuess",
+    "Comparison",
     "DateCandidate",
     "Examination",
     "ExaminedRow",
@@ -73,6 +80,8 @@ __all__ = [
     "PushedRecipient",
     "Registered",
     "Summary",
+    "compare_import",
+    "compare_list",
     "confirm",
     "discard",
     "examine",
@@ -82,6 +91,7 @@ __all__ = [
     "fingerprint",
     "forget_files",
     "hand_in",
+    "has_appointments_ahead",
     "list_imports",
     "preview",
     "push_recipients",

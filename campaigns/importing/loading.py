@@ -61,12 +61,12 @@ def load(
     """
     rule = reminder_rule(campaign)
     options = completed(options, campaign)
-    mapping = _mapping(path, options, campaign, reminder=rule is not None)
+    mapping = mapping_of(path, options, campaign, reminder=rule is not None)
     reader = RowReader(mapping, live=campaign.live, reminder=rule, now=database_now(work))
     recipients_import.create_staging_table(work)
     stage = _Stage(work, import_id, reader, _ZoneKeys(engine))
     with open_list(path, options.reading) as source:
-        for batch in _batches(source):
+        for batch in batches(source):
             stage.add(batch)
             progress.at(stage.rows_read, source.bytes_read)
     progress.storing()
@@ -106,9 +106,10 @@ def completed(options: ImportOptions, campaign: ImportingCampaign) -> ImportOpti
     return options
 
 
-def _mapping(
+def mapping_of(
     path: Path, options: ImportOptions, campaign: ImportingCampaign, *, reminder: bool
 ) -> Mapping:
+    """What each column of a list is taken for. Raises `InvalidInput` when nobody can tell."""
     sample = take_sample(path, options.reading)
     if not sample.records:
         raise NotARecipientList("The file has column names but no rows. Nothing was imported.")
@@ -118,7 +119,7 @@ def _mapping(
     return with_date_format(mapping, sample) if reminder else mapping
 
 
-def _batches(source: RowSource) -> Iterator[list[Row | BadRow]]:
+def batches(source: RowSource) -> Iterator[list[Row | BadRow]]:
     batch: list[Row | BadRow] = []
     for record in source.rows():
         batch.append(record)

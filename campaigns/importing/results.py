@@ -91,10 +91,10 @@ class Summary:
         told = ""
         if self.rows_moved:
             was = "was" if self.rows_moved == 1 else "were"
-            told += f" {_appointments(self.rows_moved)} {was} moved."
+            told += f" {appointments_counted(self.rows_moved)} {was} moved."
         if self.rows_missing:
             are = "is" if self.rows_missing == 1 else "are"
-            told += f" {_appointments(self.rows_missing)} {are} no longer in the list."
+            told += f" {appointments_counted(self.rows_missing)} {are} no longer in the list."
         return told
 
     @property
@@ -157,7 +157,8 @@ def _commonest_first(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _appointments(count: int) -> str:
+def appointments_counted(count: int) -> str:
+    """ "1 appointment", "12 appointments"."""
     return "1 appointment" if count == 1 else f"{count:,} appointments"
 
 

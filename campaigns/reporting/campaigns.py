@@ -87,7 +87,7 @@ def campaign_report(
         dispositions=dispositions_of(groups),
         hours=[HourCount.model_validate(hour) for hour in numbers.hours()],
         minutes=last_minutes(numbers, now),
-        funnel=funnel(numbers),
+        funnel=funnel(numbers, row.flow),
     )
 
 

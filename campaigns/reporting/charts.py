@@ -1,10 +1,11 @@
 """What a campaign's charts show, from its tallies. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from campaigns.flows.model import Meaning
+from campaigns.flows.model import CallFlow, Meaning
 from campaigns.lifecycle import RecipientStatus
 from campaigns.reporting.values import FunnelStep, HeatCell, HourCount, MinuteCount
 from campaigns.store.reports import Counted
@@ -14,11 +15,13 @@ MINUTES_SHOWN = 60
 SAID_STOP = "asked not to be called again"
 
 
-def funnel(numbers: Counted) -> list[FunnelStep]:
-    """How far people got: in the list, called, reached, pressed a key, confirmed.
+def funnel(numbers: Counted, flow: Mapping[str, Any]) -> list[FunnelStep]:
+    """How far people got: in the list, called, reached, pressed a key, confirmed; the last two
+    only where the call flow has keys, and one to confirm.
 
     Called are those with at least one call that counts and is over.
     """
+    given = {answer.meaning for answer in CallFlow.from_json(flow).answers.values()}
     statuses = numbers.people_by_status()
     people = sum(statuses.values())
     answers = numbers.answers()
@@ -34,9 +37,10 @@ def funnel(numbers: Counted) -> list[FunnelStep]:
             sum(one.latest for one in answers if one.meaning == Meaning.CONFIRM),
         ),
     )
+    last = len(steps) if Meaning.CONFIRM in given else 4 if given else 3
     return [
         FunnelStep(key=key, label=label, people=count, share=count / people if people else 0.0)
-        for key, label, count in steps
+        for key, label, count in steps[:last]
     ]
 
 

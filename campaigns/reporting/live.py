@@ -68,7 +68,7 @@ class Watch:
             as_of=found.now,
             dispositions=dispositions_of(groups),
             attempts=attempt_counts(groups),
-            funnel=funnel(numbers),
+            funnel=funnel(numbers, row.flow),
             minutes=last_minutes(numbers, found.now),
             log=[_line(line) for line in found.log],
         )

@@ -213,7 +213,8 @@ class CampaignReport(CampaignCounts):
         default_factory=list, description="The last 60 minutes, oldest first, zeros included."
     )
     funnel: list[FunnelStep] = Field(
-        default_factory=list, description="People, called, reached, pressed a key, confirmed."
+        default_factory=list,
+        description="People, called, reached, pressed a key, confirmed: as far as the flow goes.",
     )
 
 

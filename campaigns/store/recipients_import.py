@@ -145,6 +145,20 @@ def reject_repeats_within_file(session: Session, import_id: int) -> None:
     )
 
 
+def drop_repeats_within_file(session: Session) -> int:
+    """Keep the first staged row of every key; returns how many are left."""
+    session.execute(text("ANALYZE staged_recipients"))
+    session.execute(
+        text("""
+            DELETE FROM staged_recipients s USING (
+                SELECT line, min(line) OVER (PARTITION BY dedupe_key) AS first_line
+                FROM staged_recipients
+            ) r WHERE s.line = r.line AND r.first_line < r.line
+        """)
+    )
+    return int(session.execute(text("SELECT count(*) FROM staged_recipients")).scalar_one())
+
+
 def store_staged_recipients(session: Session, import_id: int, campaign_id: int) -> Stored:
     """Make recipients of the staged rows, in the order of the file.
 

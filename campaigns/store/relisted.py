@@ -127,6 +127,19 @@ def not_in_list(session: Session, campaign_id: int, now: datetime) -> list[int]:
     return [row[0] for row in rows]
 
 
+def has_appointments_ahead(session: Session, campaign_id: int, now: datetime) -> bool:
+    """Whether anybody in the campaign has an appointment that is not over."""
+    return bool(
+        session.execute(
+            text("""
+                SELECT EXISTS (SELECT 1 FROM recipients
+                    WHERE campaign_id = :campaign AND appointment_at > :now)
+            """),
+            {"campaign": campaign_id, "now": now},
+        ).scalar_one()
+    )
+
+
 @contextmanager
 def _two_lists_side_by_side(session: Session) -> Iterator[None]:
     """Compare lists by hashing or sorting them. Of people who came a minute ago the planner has no

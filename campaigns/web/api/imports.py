@@ -14,7 +14,7 @@ from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
 from campaigns.db import transaction
 from campaigns.drafting import options_for_campaign
-from campaigns.importing import Examination, ImportOptions
+from campaigns.importing import Comparison, Examination, ImportOptions
 from campaigns.models import Import
 from campaigns.web.api.shapes import (
     CONFLICT,
@@ -229,6 +229,27 @@ def get_examination(
     """
     options = asked if asked.model_fields_set else None
     return importing.examine(session, import_id, options, now, data_dir=config.data_dir)
+
+
+@bounded.get(
+    "/{import_id}/comparison",
+    responses=NOT_FOUND | CONFLICT,
+    dependencies=[needs(Permission.SEE_NUMBERS)],
+)
+def get_comparison(
+    import_id: Id,
+    session: SessionDep,
+    now: NowDep,
+    config: SettingsDep,
+    asked: Annotated[ImportOptions, Query()],
+) -> Comparison | None:
+    """How many appointments a stored list would move, and how many ahead are not in it.
+
+    Of a reminder that has appointments ahead; null otherwise. The whole list is read; nothing is
+    changed. Options in the query are as for the examination.
+    """
+    options = asked if asked.model_fields_set else None
+    return importing.compare_import(session, import_id, options, now, data_dir=config.data_dir)
 
 
 @bounded.post(

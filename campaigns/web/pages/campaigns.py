@@ -20,7 +20,7 @@ from campaigns.pacing import Ramp
 from campaigns.reporting.listing import campaign_list, campaigns_by_status
 from campaigns.reporting.values import CampaignReport, LogEntry
 from campaigns.retries import RetryPolicy
-from campaigns.store import changes, histories
+from campaigns.store import changes, histories, late_risks
 from campaigns.web.api.shapes import LARGEST_ID
 from campaigns.web.auth import ViewerDep, needs
 from campaigns.web.dependencies import SnapshotDep, SnapshotNowDep, SurroundingsDep
@@ -97,6 +97,7 @@ def show_campaign(
         people=people_counts(report),
         answers=answer_counts(report),
         endings=_endings(report),
+        hurried=late_risks.known_risks(session, campaign_id).get(campaign_id),
     )
 
 

@@ -89,6 +89,7 @@ TABLE: dict[str, dict[str, str]] = {
     "/api/v1/imports/{import_id}": {"GET": VIEWER},
     "/api/v1/imports/{import_id}/confirm": {"POST": OPERATOR},
     "/api/v1/imports/{import_id}/discard": {"POST": OPERATOR},
+    "/api/v1/imports/{import_id}/comparison": {"GET": OPERATOR},
     "/api/v1/imports/{import_id}/examination": {"GET": OPERATOR},
     "/api/v1/imports/{import_id}/rejects.csv": {"GET": OPERATOR},
     "/api/v1/imports/{import_id}/repairs": {"GET": OPERATOR},

@@ -12,6 +12,7 @@ from campaigns import reporting
 from campaigns.compliance import Place
 from campaigns.db import transaction
 from campaigns.errors import InvalidInput
+from campaigns.flows.model import CallFlow
 from campaigns.reporting import Surroundings
 from campaigns.store import recipients, reports
 from tests.integration.reporting.seed import (
@@ -56,6 +57,21 @@ def test_the_funnel_counts_people_and_each_only_once(session):
     )
     steps = {step.key: step.people for step in report_of(session, campaign_id).funnel}
     assert steps == {"people": 5, "called": 4, "reached": 3, "pressed": 2, "confirmed": 1}
+
+
+@pytest.mark.parametrize(
+    ("keys", "last"),
+    [({}, "reached"), ({"9": "opt_out"}, "pressed"), ({"1": "confirm"}, "confirmed")],
+)
+def test_the_funnel_goes_as_far_as_the_call_flow(session, keys, last):
+    campaign_id = make_campaign(session, flow=flow_with(keys))
+    assert [step.key for step in report_of(session, campaign_id).funnel][-1] == last
+
+
+def flow_with(keys):
+    answers = {key: {"meaning": meaning, "reply": "Thank you."} for key, meaning in keys.items()}
+    prompt = {"prompt": "Press a key.", "answers": answers} if keys else {}
+    return CallFlow.from_json({"kind": "announcement", "message": "Hello.", **prompt})
 
 
 def test_calls_per_minute_are_sixty_minutes_with_their_zeros_and_a_cap(session):

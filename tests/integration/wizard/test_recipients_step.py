@@ -7,12 +7,15 @@ from sqlalchemy import select, text
 from campaigns import importing
 from campaigns.db import transaction
 from campaigns.models import Import
+from campaigns.web.pages.wizard import uploading
 from tests.integration.reporting.seed import make_account
+from tests.integration.reporting.served import make_client
 from tests.integration.wizard.setting import (
     AMBIGUOUS,
     MEMBERS,
     actions,
     at,
+    import_text,
     kept,
     make_draft,
     note,
@@ -180,3 +183,46 @@ def test_a_plain_form_carries_its_token_in_the_address(engine, browser):
     page = at(campaign_id, "recipients")
     assert browser.post(f"{page}?csrf={token}", files=files).status_code == 303
     assert f'action="{page}?csrf={token}"' in browser.get(page).text
+
+
+VISITS = "Phone,Appointment\n+12125550143,2099-04-13 10:00\n+12125550144,2099-04-13 11:00\n"
+LATER = "Phone,Appointment\n+12125550143,2099-04-14 10:00\n"
+
+
+def test_a_further_list_is_compared_with_the_appointments_there_are(engine, browser, app, tmp_path):
+    campaign_id = make_draft(engine, "reminder")
+    import_text(engine, campaign_id, tmp_path, VISITS)
+    answer = upload(browser, campaign_id, LATER)
+    page = browser.get(answer.headers["location"]).text
+    assert "1 appointment would be moved." in page
+    assert "1 appointment ahead is not in this list and stays." in page
+    where, form = answer.headers["location"], {"missing": "cancel", "moved": "move"}
+    assert "is not in this list and would be cancelled" in browser.post(where, data=form).text
+    assert "2 appointments ahead are not" in browser.post(where, data={"moved": "add"}).text
+    import_id = int(where.rsplit("/", 1)[1])
+    told = make_client(app).get(f"/api/v1/imports/{import_id}/comparison").json()
+    assert (told["moved"], told["missing"], told["missing_cancelled"]) == (1, 1, False)
+    told = make_client(app).get(f"/api/v1/imports/{import_id}/comparison?missing=cancel").json()
+    assert told["missing_cancelled"] is True
+    assert browser.post(where, data={**form, "do": "import"}).status_code == 303
+    with transaction(engine) as session:
+        row = session.get_one(Import, import_id)
+        path = tmp_path / str(row.stored_at)
+        assert row.options["missing"] == "cancel"
+    assert importing.run(engine, import_id, path).rows_moved == 1
+
+
+def test_a_long_list_is_compared_when_somebody_asks(engine, browser, tmp_path, monkeypatch):
+    monkeypatch.setattr(uploading, "COMPARED_UNASKED", 10)
+    campaign_id = make_draft(engine, "reminder")
+    import_text(engine, campaign_id, tmp_path, VISITS)
+    where = upload(browser, campaign_id, LATER).headers["location"]
+    page = browser.get(where).text
+    assert ("Count now" in page, "would be moved" in page) == (True, False)
+    assert "would be moved" in browser.post(where, data={"do": "compare"}).text
+
+
+def test_a_first_list_has_nothing_to_be_compared_with(engine, browser):
+    campaign_id = make_draft(engine, "reminder")
+    page = browser.get(upload(browser, campaign_id, VISITS).headers["location"]).text
+    assert "Beside the appointments" not in page

@@ -99,6 +99,8 @@ def asked_options(entries: Entries) -> ImportOptions:
         "default_country": entries.text("country") or None,
         "appointment_zone": _appointment_zone(entries),
         "date_format": _date_format(entries),
+        "moved": "add" if entries.text("moved") == "add" else None,
+        "missing": "cancel" if entries.text("missing") == "cancel" else None,
     }
     if same_columns:
         asked |= _columns(entries)
@@ -132,6 +134,8 @@ def chosen_of(
         "country": asked.default_country or default_country,
         "appointment_zone": asked.appointment_zone or "",
         "date_format": asked.date_format or "",
+        "moved": asked.moved or "move",
+        "missing": asked.missing or "keep",
         "read_as": read_as(reading),
         "asked": ",".join(
             name

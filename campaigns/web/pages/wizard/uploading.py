@@ -12,7 +12,7 @@ from campaigns.access import Permission
 from campaigns.clocks import there_in_short
 from campaigns.drafting import options_for_campaign
 from campaigns.errors import InvalidInput, NotAllowed, NotFound, OutdialError
-from campaigns.importing import Examination, ImportOptions
+from campaigns.importing import Comparison, Examination, ImportOptions
 from campaigns.models import Campaign, Import
 from campaigns.web.api.shapes import BoundedRoute
 from campaigns.web.api.uploads import Upload, receive_file
@@ -29,6 +29,9 @@ from campaigns.web.pages.wizard.columns import (
 from campaigns.web.pages.wizard.forms import Entries, EntriesDep
 from campaigns.web.pages.wizard.frame import DraftDep, is_draft, show_step, step_url, to_its_page
 from campaigns.web.pages.wizard.recipients import REJECT_WORDS
+
+# A longer list is compared with the people there are only when somebody asks: all of it is read.
+COMPARED_UNASKED = 1_000_000
 
 _NEEDS = [needs(Permission.RUN_CAMPAIGNS)]
 
@@ -216,8 +219,11 @@ def _examined(
         found = _as_it_stands(session, row, now, config)
     except NotAllowed as problem:
         form.trouble = str(problem)
+    beside, long = _beside(session, row, asked, found, now, config, form)
     context: dict[str, Any] = {
         "row": row,
+        "beside": beside,
+        "too_long_to_compare": long,
         "found": found,
         "columns": shown_columns(found, asked) if found else [],
         "reject_words": REJECT_WORDS,
@@ -234,6 +240,29 @@ def _examined(
     return show_step(
         request, session, campaign, "recipients", status=code, template="list", **context
     )
+
+
+def _beside(
+    session: SessionDep,
+    row: Import,
+    asked: ImportOptions,
+    found: Examination | None,
+    now: NowDep,
+    config: SettingsDep,
+    entries: Entries,
+) -> tuple[Comparison | None, bool]:
+    """What the list would move and leave out; and whether it is too long to say so unasked."""
+    if found is None or found.problem or not found.date_format:
+        return None, False
+    if not importing.has_appointments_ahead(session, row.campaign_id, now):
+        return None, False
+    if row.bytes_total > COMPARED_UNASKED and entries.text("do") != "compare":
+        return None, True
+    try:
+        told = importing.compare_import(session, row.id, asked, now, data_dir=config.data_dir)
+    except OutdialError:  # what is wrong is told beside the columns
+        return None, False
+    return told, False
 
 
 def _typed_zone(entries: Entries) -> dict[str, str]:
