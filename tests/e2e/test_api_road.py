@@ -15,7 +15,7 @@ from tests.e2e.test_up import OUTDIAL, Up, home, processes_of
 
 __all__ = ["home"]  # a directory of whose processes none is left behind
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.e2e, pytest.mark.beside, pytest.mark.timeout(150)]
 
 ROWS = [f"Person {n},(202) 555-{100 + n:04d},America/New_York" for n in range(12)]
 FILE = "\n".join(["name;phone;time zone", *(row.replace(",", ";") for row in ROWS), "X;911;"])

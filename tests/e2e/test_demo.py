@@ -48,6 +48,7 @@ def test_a_thousand_recipients_at_fifty_calls_a_second(tmp_path: Path) -> None:
     assert report["waiting"] > 0
 
 
+@pytest.mark.beside
 def test_ones_own_list(tmp_path: Path) -> None:
     rows = "\n".join(f"Person {n},+1202555{100 + n:04d}" for n in range(30))
     (tmp_path / "mine.csv").write_text(f"name,phone\n{rows}\nBroken,911\n")
@@ -65,6 +66,7 @@ def test_ones_own_list(tmp_path: Path) -> None:
     assert report["carrier_dials"] >= 25
 
 
+@pytest.mark.beside
 def test_a_list_that_is_none_says_so_and_dials_nothing(tmp_path: Path) -> None:
     (tmp_path / "notes.csv").write_text("colour,weight\nred,3\nblue,4\n")
     done = subprocess.run(

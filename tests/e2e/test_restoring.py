@@ -17,7 +17,7 @@ from campaigns.provisioning import credentials_of
 from campaigns.vault import Vault, secret_of
 from tests.e2e.harness import scene
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.beside, pytest.mark.timeout(300)]
 
 
 def test_a_restored_database_dials_nobody_until_it_was_reconciled(tmp_path: Path) -> None:

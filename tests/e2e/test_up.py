@@ -16,7 +16,7 @@ import pytest
 
 from campaigns.local import free_port
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.beside, pytest.mark.timeout(200)]
 
 OUTDIAL = Path(sys.executable).with_name("outdial")
 

@@ -2,11 +2,13 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -105,6 +107,27 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
     product: Product
+
+    def __init__(self, product: Product) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.product = product
+        self.product.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self._open: set[Any] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self._open.discard(request)
+
+    def hang_up(self) -> None:
+        """End the connections that the simulator keeps for its next callback."""
+        for request in list(self._open):
+            with suppress(OSError):
+                request.shutdown(socket.SHUT_RDWR)
+        until(lambda: not self._open)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Connections cut by the simulator are part of the tests."""
@@ -229,14 +252,14 @@ def start_carrier() -> Iterator[Callable[..., Carrier]]:
 
 @pytest.fixture
 def product() -> Iterator[Product]:
-    server = _Server(("127.0.0.1", 0), _Handler)
-    server.product = Product(f"http://127.0.0.1:{server.server_address[1]}")
+    server = _Server(Product(""))
     server.product.pages["/flows/token-1234"] = swml({"play": {"url": "say: Hello."}})
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})
     thread.start()
     yield server.product
     server.shutdown()
     thread.join()
+    server.hang_up()
     server.server_close()
 
 

@@ -245,6 +245,18 @@ def test_continuous_integration_runs_the_same_commands():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
+def test_whole_stacks_are_tested_where_make_test_looks_for_them():
+    """It collects those folders alone, which is quick; elsewhere such a test would never run."""
+    marked = {
+        Path(name).parts[1]
+        for name, text in texts().items()
+        if Path(name).match("tests/**/test_*.py") and re.search(r"mark\.[e]2e\b", text)
+    }
+    assert marked == {"browser", "e2e"}
+    asked = re.findall(r"pytest .*-m e2e (\S+)", texts()["Makefile"])
+    assert asked == ["tests/browser", "tests/e2e"]
+
+
 def test_every_decision_is_listed_and_numbered_without_gaps():
     found = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md"))
     assert [name[:4] for name in found] == [f"{n:04d}" for n in range(1, len(found) + 1)]

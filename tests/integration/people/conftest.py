@@ -4,8 +4,8 @@ import pytest
 
 from campaigns.config import Settings
 from campaigns.throttling import Throttle
-from campaigns.web.app import create_app
 from campaigns.web.clients import RATE_SECONDS
+from tests.applications import application
 from tests.integration.people.asking import Visitors
 from tests.integration.reporting.seed import SECRET
 from tests.integration.reporting.served import RecordedHints
@@ -19,7 +19,7 @@ def app(engine, database_url, servers, tmp_path):
         data_dir=tmp_path,
         secret_key=SECRET,
     )
-    app = create_app(config, engine)
+    app = application(config, engine)
     app.state.hints = RecordedHints()
     # The server is shared with other test processes, whose tries must not count here.
     app.state.throttle = Throttle(None)

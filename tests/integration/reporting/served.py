@@ -12,8 +12,8 @@ from campaigns import api_keys, signing_in
 from campaigns.config import Settings
 from campaigns.db import database_now, transaction
 from campaigns.models import User
-from campaigns.web.app import create_app
 from campaigns.web.auth import FORM_HEADER, SESSION_COOKIE
+from tests.applications import application
 from tests.integration.reporting.seed import SECRET
 
 
@@ -40,7 +40,7 @@ def make_app(engine: Engine, data_dir: Path, **settings: Any) -> FastAPI:
         secret_key=SECRET,
         **settings,
     )
-    app = create_app(config, engine)
+    app = application(config, engine)
     app.state.hints = RecordedHints()
     return app
 
