@@ -194,6 +194,18 @@ def report(campaign_id: Id, as_json: JsonOption = False) -> None:
 
 
 @app.command(cls=Command)
+def reminders(campaign_id: Id, as_json: JsonOption = False) -> None:
+    """How each reminder went: for how many people it was due, who were called, who reached."""
+    with context.open_session() as session:
+        found = reporting.reminder_counts(session, campaign_id, database_now(session))
+    if as_json:
+        show_json(found)
+        return
+    rows = [(f"{one.ahead} before", one.due, one.called, one.reached) for one in found]
+    show_table(("reminder", "due", "called", "reached"), rows, "There is no reminder.")
+
+
+@app.command(cls=Command)
 def recipients(
     campaign_id: Id,
     status: Annotated[

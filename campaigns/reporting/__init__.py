@@ -17,6 +17,7 @@ pace       how fast a campaign may call at this moment, and why not faster
 campaigns  one campaign's counts, its status in a sentence, its full report
 why        why somebody is, or was, not called: every gate about any instant
 evidence   everything about one number, for a complaint
+reminding  how each reminder of a campaign went: counted from the rows, for who asks
 history    one recipient or one attempt with all that is known
 overview   everything on one page
 live       the same while somebody watches, one statement a look
@@ -43,11 +44,13 @@ from campaigns.reporting.history import (
 from campaigns.reporting.live import Watch
 from campaigns.reporting.numbers import recipients_with_number
 from campaigns.reporting.overview import overview
+from campaigns.reporting.reminding import ReminderCounts, reminder_counts
 from campaigns.reporting.search import search_recipients
 from campaigns.reporting.why import read_instant, why, why_of_recipient
 from campaigns.store.reports import read_one_snapshot
 
 __all__ = [
+    "ReminderCounts",
     "Surroundings",
     "Watch",
     "answer_heat_map",
@@ -68,6 +71,7 @@ __all__ = [
     "read_one_snapshot",
     "recipient_history",
     "recipients_with_number",
+    "reminder_counts",
     "search_recipients",
     "system_health",
     "why",

@@ -17,6 +17,7 @@ from campaigns.drafting.retrying import PRESETS, policy_in_words, preset_of
 from campaigns.flows.model import CallFlow
 from campaigns.models import Account, Campaign
 from campaigns.pacing import Ramp
+from campaigns.reminders import ReminderRule
 from campaigns.reporting.listing import campaign_list, campaigns_by_status
 from campaigns.reporting.values import CampaignReport, LogEntry
 from campaigns.retries import RetryPolicy
@@ -97,8 +98,15 @@ def show_campaign(
         people=people_counts(report),
         answers=answer_counts(report),
         endings=_endings(report),
+        reminders=_reminders(report),
         hurried=late_risks.known_risks(session, campaign_id).get(campaign_id),
     )
+
+
+def _reminders(report: CampaignReport) -> int:
+    """How many reminders each appointment has; none in a campaign that is no reminder."""
+    rule = report.campaign.reminder
+    return len(ReminderRule.parse(rule).stages) if rule else 0
 
 
 @router.get("/{campaign_id:int}/charts.json", dependencies=[needs(Permission.SEE)])

@@ -71,3 +71,6 @@ def test_a_further_list_is_compared_before_it_is_imported(outdial, as_json, engi
     assert (found["moved"], found["missing"], found["missing_cancelled"]) == (1, 1, True)
     assert "1 appointment would be moved." in outdial(*words).stdout
     assert "1 appointment was moved." in outdial(*words[:-1]).stdout
+    (reminder,) = as_json("campaign", "reminders", campaign)
+    assert (reminder["ahead"], reminder["due"], reminder["called"]) == ("1 day", 0, 0)
+    assert "1 day before" in outdial("campaign", "reminders", campaign).stdout

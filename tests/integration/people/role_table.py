@@ -69,6 +69,7 @@ TABLE: dict[str, dict[str, str]] = {
     "/api/v1/campaigns/{campaign_id}/recipients": {"GET": VIEWER, "POST": OPERATOR},
     "/api/v1/campaigns/{campaign_id}/recipients.csv": {"GET": OPERATOR},
     "/api/v1/campaigns/{campaign_id}/recipients.ndjson": {"GET": OPERATOR},
+    "/api/v1/campaigns/{campaign_id}/reminders.csv": {"GET": VIEWER},
     "/api/v1/campaigns/{campaign_id}/redial": {"POST": OPERATOR},
     "/api/v1/campaigns/{campaign_id}/report": {"GET": VIEWER},
     "/api/v1/campaigns/{campaign_id}/resume": {"POST": OPERATOR},
