@@ -59,9 +59,18 @@ CarrierOf = Callable[[int], Carrier]
 
 @dataclass(frozen=True, slots=True)
 class SweepRules:
-    """The sweepers' settings. `quarantine` is seconds, before scaling."""
+    """The sweepers' settings. `quarantine` is seconds, before scaling.
+
+    `steady_since` is when the database's clock began to run evenly, as far as known: what has to
+    be waited for begins no earlier, or a clock put ahead would end it.
+    """
 
     quarantine: float = LIVE_QUARANTINE
+    steady_since: datetime | None = None
+
+    def since(self, one: datetime) -> datetime:
+        """From when on a wait that began at `one` counts."""
+        return one if self.steady_since is None else max(one, self.steady_since)
 
 
 def apply_leftover_events(engine: Engine) -> list[int]:
@@ -186,11 +195,11 @@ def _learn(engine: Engine, one: SilentAttempt, result: LookupResult, rules: Swee
             recalls.note_lookup_failed(session, one.id, now)
             empties, over = 0, False
         else:
-            over = now - one.claimed_at >= quarantine_of(one, rules)
+            over = now - rules.since(one.claimed_at) >= quarantine_of(one, rules)
             empty = over and result.state is LookupState.ABSENT
             again = LOOK_AGAIN * one.time_scale
             empties = recalls.note_lookup(session, one.id, now, empty=empty, again=again)
-        _conclude_silence(session, one, result, empties, now, over=over)
+        _conclude_silence(session, one, result, empties, now, rules, over=over)
 
 
 def _apply_found(engine: Engine, one: SilentAttempt, event: CallEvent) -> None:
@@ -216,6 +225,7 @@ def _conclude_silence(
     result: LookupResult,
     empties: int,
     now: datetime,
+    rules: SweepRules,
     *,
     over: bool,
 ) -> None:
@@ -226,7 +236,7 @@ def _conclude_silence(
     endless = now - one.claimed_at >= timedelta(seconds=GIVE_UP * one.time_scale)
     ended_somehow = result.state is LookupState.ENDED and attempt.in_doubt_at is not None
     unclear = over and result.state is LookupState.AMBIGUOUS
-    if empties >= EMPTY_LOOKUPS and _may_still_be_posted(attempt, now):
+    if empties >= EMPTY_LOOKUPS and _may_still_be_posted(attempt, rules, now):
         return
     if empties >= EMPTY_LOOKUPS and _never_placed(attempt, result):
         cancelled = attempts.cancel_claimed_attempts(session, [one.id], None, "not_placed", now)
@@ -235,11 +245,12 @@ def _conclude_silence(
         end_without_word(session, attempt, now)
 
 
-def _may_still_be_posted(attempt: LockedAttempt, now: datetime) -> bool:
+def _may_still_be_posted(attempt: LockedAttempt, rules: SweepRules, now: datetime) -> bool:
     """Whether a worker may still be waiting for the answer to this attempt's POST."""
     unanswered = attempt.accepted_at is None and attempt.in_doubt_at is None
     assert attempt.claimed_at is not None, "only claimed attempts are looked up"
-    return unanswered and now - attempt.claimed_at < timedelta(seconds=POST_SECONDS)
+    waited = now - rules.since(attempt.claimed_at)
+    return unanswered and waited < timedelta(seconds=POST_SECONDS)
 
 
 def _never_placed(attempt: LockedAttempt, result: LookupResult) -> bool:

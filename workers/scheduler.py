@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from types import FrameType
 from typing import Any
@@ -38,6 +39,7 @@ from campaigns import (
 from campaigns.config import Settings, settings
 from campaigns.crash_points import crash_point
 from campaigns.db import database_now, engine_for, transaction
+from campaigns.dialing import SteadyClock, boot_seconds
 from campaigns.dispatcher import Leadership, OpenHours, TickReport, TickRules, tick
 from campaigns.hints import HintPublisher
 from campaigns.links import public_url_of
@@ -95,6 +97,7 @@ class SchedulerProcess:
             lease=config.lease,
             live_allowed=config.live_dialling,
         )
+        self._clock = SteadyClock()
         self._sweep_rules = sweeping.SweepRules(quarantine=config.quarantine)
         # Leading or not: couriers share the work row by row.
         # With connections of their own: the tick must never wait for one that a delivery holds.
@@ -223,7 +226,10 @@ class SchedulerProcess:
 
     def look_up(self) -> None:
         """Ask the providers about silent attempts."""
-        sweeping.look_up_silent_attempts(self._engine, self._carriers.of, self._sweep_rules)
+        with transaction(self._engine) as session:
+            steady = self._clock.steady_since(database_now(session), boot_seconds())
+        rules = replace(self._sweep_rules, steady_since=steady)
+        sweeping.look_up_silent_attempts(self._engine, self._carriers.of, rules)
 
     def hint_imports(self) -> None:
         """Imports whose hint was lost, or whose worker died, are hinted again."""

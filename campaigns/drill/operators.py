@@ -22,7 +22,7 @@ from campaigns.drill.faults import Fault
 from campaigns.drill.stage import Stage
 from campaigns.drill.world import BIG_FILE, World
 from campaigns.hints import DIAL, IMPORT, RECALL, HintPublisher
-from campaigns.stopping import opt_out_number
+from campaigns.stopping import opt_out_numbers
 
 # People who wait for their call in each campaign: enough that it is never idle, few enough that
 # everybody is served soon after the last fault.
@@ -52,6 +52,19 @@ _TARGETS = {
     "dialing": "status = 'dialing'",
     "ringing": "status = 'ringing'",
 }
+# One that is queued, and those whom the next ticks will come to.
+_NEXT_TO_BE_CALLED = """
+    (SELECT number FROM attempts WHERE status = 'queued' ORDER BY slot_at LIMIT 1)
+    UNION
+    (SELECT numbers[number_index + 1] FROM recipients
+     WHERE status = 'pending' AND next_attempt_at < clock_timestamp() + interval '0.5 s'
+       AND zone = ANY (:open)
+     ORDER BY next_attempt_at LIMIT 6)
+"""
+# A tick gives a slot some 0.7 s ahead, and a call may be a quarter of a second late for it.
+GATE_HELD_SECONDS = 1.1
+# How long somebody who wants to opt out of a call waits for one to be in the right state.
+SOMEBODY_SECONDS = 0.5
 
 
 class Operators:
@@ -184,31 +197,43 @@ class Operators:
         return self._opt_out("ringing")
 
     def _opt_out(self, status: str) -> str | None:
-        number = self._stage.value(
-            f"SELECT number FROM attempts WHERE {_TARGETS[status]} ORDER BY random() LIMIT 1"
-        )
+        number = self._somebody(status)
         if number is None:
             return None
         self._soon("opt-out", "POST", "/opt-outs", json={"number": number, "evidence": status})
         return f"while {status}"
 
+    def _somebody(self, status: str) -> str | None:
+        """The number of a call in that state, as soon as there is one; None if none comes."""
+        until = time.monotonic() + SOMEBODY_SECONDS
+        while time.monotonic() < until:
+            number: str | None = self._stage.value(
+                f"SELECT number FROM attempts WHERE {_TARGETS[status]} ORDER BY random() LIMIT 1"
+            )
+            if number is not None:
+                return number
+            time.sleep(0.01)
+        return None
+
     def _opt_out_while_claims_wait(self, stage: Stage) -> str | None:
-        """Somebody opts out in a transaction that takes a second: every claim waits for it."""
-        number = stage.value(
-            "SELECT number FROM attempts WHERE status = 'queued' ORDER BY slot_at LIMIT 1"
-        )
-        if number is None:
+        """Some opt out in a transaction that takes its time: every claim waits for it.
+
+        One is queued, and is cancelled by it. The others are about to be: the tick gives them slots
+        before it is committed, and nobody but the claim can know.
+        """
+        numbers = stage.column(_NEXT_TO_BE_CALLED, open=self._world.open_zones)
+        if not numbers:
             return None
 
         def work() -> None:
             with suppress(SQLAlchemyError), transaction(stage.engine) as session:
                 now = database_now(session)
-                opt_out_number(session, number, "cli", now, evidence="while claims wait")
-                time.sleep(1.0)
-                self.answered["opt-out"] += 1
+                opt_out_numbers(session, numbers, "cli", "while claims wait", now)
+                time.sleep(GATE_HELD_SECONDS)
+                self.answered["opt-out"] += len(numbers)
 
         self._pool.submit(work)
-        return "for 1 s"
+        return f"{len(numbers)} numbers, for {GATE_HELD_SECONDS:g} s"
 
     def _pause(self, stage: Stage) -> str | None:
         campaign_id = stage.rng.choice(self._world.dialling)

@@ -57,6 +57,18 @@ _COUNTS = """
     count(*) FILTER (WHERE invalid), min(slot_at), max(slot_at)
 """
 
+# How long an answered call lasted: by the provider's clock, since its words may reach us late and
+# all at once; else by ours, unless one of the two words never came. Unknown is neither short nor
+# long.
+_TALKED = """
+    SELECT coalesce(
+        max(w.at) FILTER (WHERE w.kind = 'ended') - min(w.at) FILTER (WHERE w.kind = 'answered'),
+        CASE WHEN a.answered_at < a.ended_at THEN a.ended_at - a.answered_at END) AS talked
+    FROM (SELECT e.kind, CAST(e.event ->> 'occurred_at' AS timestamptz) AS at
+          FROM call_events e
+          WHERE e.attempt_id = a.id AND e.kind IN ('answered', 'ended')) w
+"""
+
 
 def latest_calls(session: Session, account: WatchedAccount, policy: SafetyPolicy) -> LatestCalls:
     """How an account's latest calls went.
@@ -80,9 +92,8 @@ def latest_calls(session: Session, account: WatchedAccount, policy: SafetyPolicy
                     a.disposition = 'invalid_number' AS invalid,
                     a.disposition IN ('failed', 'rejected') AS failed,
                     a.disposition = 'carrier_congestion' AS congested,
-                    a.answered_at IS NOT NULL AS answered,
-                    a.answered_at IS NOT NULL AND a.disposition <> 'opted_out'
-                        AND a.ended_at < a.answered_at + make_interval(secs => :short)
+                    t.talked IS NOT NULL AS answered,
+                    t.talked < make_interval(secs => :short) AND a.disposition <> 'opted_out'
                         AND NOT EXISTS (SELECT 1 FROM responses r WHERE r.attempt_id = a.id)
                         AS short,
                     a.slot_at > coalesce(c.judged_from, '-infinity') AS of_campaign
@@ -90,6 +101,7 @@ def latest_calls(session: Session, account: WatchedAccount, policy: SafetyPolicy
                 JOIN caller_ids f ON f.id = a.caller_id_id AND f.status = 'active'
                     AND a.slot_at > coalesce(f.judged_from, '-infinity')
                 JOIN campaigns c ON c.id = a.campaign_id
+                LEFT JOIN LATERAL ({_TALKED}) t ON a.answered_at IS NOT NULL
                 WHERE a.status = 'ended' AND a.disposition NOT IN ('canceled', 'unknown')
             ), placed AS (
                 SELECT *,

@@ -28,6 +28,7 @@ class Mutant:
     minutes: float = 0.4
 
 
+OPT_OUTS = ("opt_out_of_a_queued_call", "opt_out_of_a_claimed_call", "opt_out_while_claims_wait")
 MUTANTS = (
     Mutant("no_fencing", ("freeze_leader",), ("I13",), 0.15),
     Mutant("late_ack", ("redis_restarted",), ("I12",)),
@@ -36,6 +37,11 @@ MUTANTS = (
     Mutant("post_repeated", ("resets_and_calls", "resets_and_refuses"), ("I1",)),
     Mutant("doubt_is_failure", ("resets_and_calls", "answers_500_and_calls"), ("I7",)),
     Mutant("keys_forgotten", ("pause",), ("I3",), 0.2),
+    Mutant("no_opt_out_check", OPT_OUTS, ("I3",), 0.7),
+    Mutant("lock_and_gate_in_one", ("opt_out_while_claims_wait",), ("I3",), 0.8),
+    Mutant("no_slots", ("pause",), ("I4", "I5"), 0.2),
+    Mutant("always_open", ("pause",), ("I8",), 0.2),
+    Mutant("no_quarantine", ("logs_lag", "resets_and_calls", "kill_dial"), ("I7", "I12"), 0.7),
 )
 IN_THE_SUITE = ("no_fencing",)
 CHOSEN = [m for m in MUTANTS if os.environ.get("OUTDIAL_ALL_MUTANTS") or m.name in IN_THE_SUITE]

@@ -100,14 +100,81 @@ def keys_forgotten(stopping: Any) -> None:
     stopping.opt_out_number = lambda *args, **kwargs: []
 
 
-MUTANTS = {
-    "no_fencing": ("campaigns.store.dispatch", no_fencing),
-    "late_ack": ("campaigns.hints", late_ack),
-    "publish_before_commit": ("campaigns.dispatcher", publish_before_commit),
-    "no_rank_guard": ("campaigns.recording", no_rank_guard),
-    "post_repeated": ("campaigns.providers.http", post_repeated),
-    "doubt_is_failure": ("campaigns.recording", doubt_is_failure),
-    "keys_forgotten": ("campaigns.stopping", keys_forgotten),
+def claim_rewritten(*replaced: tuple[str, str]) -> Any:
+    """A defect of the claim, which is a function in the database."""
+
+    def spoil(migrations: Any) -> None:
+        upgraded = migrations.upgrade
+
+        def upgrade(engine: Any, revision: str = "head") -> None:
+            upgraded(engine, revision)
+            with engine.begin() as connection:
+                ask = connection.exec_driver_sql
+                claim = ask("SELECT pg_get_functiondef('claim_attempts'::regproc)").scalar()
+                for before, after in replaced:
+                    assert before in claim or after in claim, f"no {before!r} in the claim"
+                    claim = claim.replace(before, after)
+                ask(claim.replace("%", "%%"))
+
+        migrations.upgrade = upgrade
+
+    return spoil
+
+
+no_opt_out_check = claim_rewritten(
+    ("NOT opted_out(r.numbers, a.campaign_id, claimed)", "claimed IS NOT NULL")
+)
+_LOCK = "pg_advisory_xact_lock_shared(7420001)"
+lock_and_gate_in_one = claim_rewritten(
+    (f"PERFORM {_LOCK};", "PERFORM 1;"),
+    ("WITH mine AS (", f"WITH gate AS MATERIALIZED (SELECT {_LOCK} AS held), mine AS ("),
+    ("FROM attempts a, campaigns c,", "FROM gate, attempts a, campaigns c,"),
+    ("WHERE a.id = ANY (p_ids)", "WHERE gate.held IS NOT NULL AND a.id = ANY (p_ids)"),
+)
+
+
+def slots_at_once(pacing: Any) -> None:
+    """Whoever is due has a slot at once."""
+    from datetime import timedelta
+
+    pacing.spacing = lambda cps: timedelta(microseconds=1)
+
+
+def no_distance(dialer: Any) -> None:
+    """And what is claimed goes out at once."""
+    dialer.PERIOD_OF_RATE = 0.00001
+
+
+def always_open(hours: Any) -> None:
+    """Hours are a matter of the import: whoever is in the list may be called now."""
+    from datetime import UTC, datetime, timedelta
+
+    def open_keys(self: Any, _campaign: Any) -> dict[int, Any]:
+        return dict.fromkeys(self._places, datetime.now(UTC) + timedelta(days=1))
+
+    hours.OpenHours.open_keys = open_keys
+
+
+def no_quarantine(sweeping: Any) -> None:
+    """A call that is not in the provider's log yet does not exist."""
+    rules = sweeping.SweepRules
+    sweeping.SweepRules = lambda **_given: rules(quarantine=0.0)
+
+
+# Each defect: the modules it is in, and what is done to them.
+MUTANTS: dict[str, dict[str, Any]] = {
+    "no_fencing": {"campaigns.store.dispatch": no_fencing},
+    "late_ack": {"campaigns.hints": late_ack},
+    "publish_before_commit": {"campaigns.dispatcher": publish_before_commit},
+    "no_rank_guard": {"campaigns.recording": no_rank_guard},
+    "post_repeated": {"campaigns.providers.http": post_repeated},
+    "doubt_is_failure": {"campaigns.recording": doubt_is_failure},
+    "keys_forgotten": {"campaigns.stopping": keys_forgotten},
+    "no_opt_out_check": {"campaigns.migrations": no_opt_out_check},
+    "lock_and_gate_in_one": {"campaigns.migrations": lock_and_gate_in_one},
+    "no_slots": {"campaigns.pacing": slots_at_once, "campaigns.dialing.dialer": no_distance},
+    "always_open": {"campaigns.dispatcher.hours": always_open},
+    "no_quarantine": {"campaigns.sweeping": no_quarantine},
 }
 
 
@@ -135,4 +202,5 @@ class _Spoiler(importlib.abc.MetaPathFinder):
 
 
 if chosen := os.environ.get("OUTDIAL_MUTANT"):
-    sys.meta_path.insert(0, _Spoiler(*MUTANTS[chosen]))
+    for spoiled, how in MUTANTS[chosen].items():
+        sys.meta_path.insert(0, _Spoiler(spoiled, how))

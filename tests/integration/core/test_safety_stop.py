@@ -161,6 +161,38 @@ def test_longer_calls_are_not_short_and_seconds_are_those_of_the_account(
     assert status(bench, "accounts", account.id)[0] == "active"
 
 
+def test_a_call_whose_word_of_the_answer_was_lost_is_neither_short_nor_long(
+    bench: Bench, account: Account, campaign: Campaign
+) -> None:
+    """What is known then is that it was answered, and when we heard that it is over."""
+    ended(bench, campaign, ["answered_human"] * 20, talked=0.0)
+    watch(bench)
+    assert status(bench, "accounts", account.id)[0] == "active"
+
+
+@pytest.mark.parametrize(("lasted", "account_is"), [(30.0, "active"), (2.0, "paused")])
+def test_words_that_come_late_and_together_are_told_apart_by_the_providers_clock(
+    bench: Bench, account: Account, campaign: Campaign, lasted: float, account_is: str
+) -> None:
+    for attempt in ended(bench, campaign, ["answered_human"] * 20, talked=0.01):
+        at = bench.now() - timedelta(minutes=1)
+        for kind, occurred in (("answered", at), ("ended", at + timedelta(seconds=lasted))):
+            bench.rows(
+                """
+                INSERT INTO call_events (attempt_id, source, kind, dedupe_key, event, raw)
+                VALUES (:attempt, 'webhook', :kind, :kind,
+                        jsonb_build_object('kind', CAST(:kind AS text), 'occurred_at',
+                                           CAST(:occurred AS text)), '{}')
+                RETURNING id
+                """,
+                attempt=attempt,
+                kind=kind,
+                occurred=occurred.isoformat(),
+            )
+    watch(bench)
+    assert status(bench, "accounts", account.id)[0] == account_is
+
+
 def test_a_bad_list_pauses_its_campaign_and_nothing_else(
     bench: Bench, account: Account, campaign: Campaign
 ) -> None:

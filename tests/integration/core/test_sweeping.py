@@ -1,6 +1,7 @@
 """Sweepers: each repairs one kind of silence, and is harmless when there is none."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -53,14 +54,14 @@ class Sweeper:
     """Look-ups at a provider that answers as told, a minute after each other."""
 
     def __init__(self, bench: Bench) -> None:
-        self.bench, self.provider = bench, FakeProvider()
+        self.bench, self.provider, self.rules = bench, FakeProvider(), RULES
         self.carrier_of: Callable[[int], Carrier] = lambda account: self.provider.carrier()
 
     def look(self, *states: LookupState | LookupResult) -> None:
         """One round for each answer."""
         for state in states:
             self.provider.found = always(state)
-            look_up_silent_attempts(self.bench.engine, self.carrier_of, RULES)
+            look_up_silent_attempts(self.bench.engine, self.carrier_of, self.rules)
             self.bench.rows("UPDATE attempts SET looked_up_at = looked_up_at - interval '61 s'")
 
 
@@ -174,6 +175,19 @@ def test_after_it_two_empty_look_ups_say_that_no_call_was_placed(
     recipient = bench.recipient(attempt.recipient_id)
     assert (recipient.status, recipient.attempts_spent) == ("pending", 0)
     assert recipient.next_attempt_at <= bench.now() + timedelta(seconds=1.1)
+
+
+def test_a_clock_that_was_put_ahead_does_not_end_the_quarantine(
+    bench: Bench, campaign: Campaign, sweeper: Sweeper
+) -> None:
+    """By the database's clock it is over; but nobody has waited for so long."""
+    attempt = silent(bench, campaign, 3600)
+    sweeper.rules = replace(RULES, steady_since=bench.now() - timedelta(seconds=10))
+    sweeper.look(ABSENT, ABSENT, ABSENT)
+    assert bench.attempt(attempt.id).status == "dialing"
+    sweeper.rules = replace(RULES, steady_since=bench.now() - timedelta(seconds=1000))
+    sweeper.look(ABSENT, ABSENT)
+    assert bench.attempt(attempt.id).cancel_reason == "not_placed"
 
 
 def test_two_sweepers_at_the_same_time_are_one_look_up(
