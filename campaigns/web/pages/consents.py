@@ -1,11 +1,10 @@
 """Consents: who has agreed to be called, to what, how we know; given, imported, taken back."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -13,9 +12,9 @@ from starlette.responses import Response
 from campaigns import consenting
 from campaigns.access import Permission
 from campaigns.consenting import ConsentRow, Given, ImportReport, Said
-from campaigns.errors import InvalidInput, OutdialError
-from campaigns.web.api.shapes import LARGEST_ID, BoundedRoute, Id
-from campaigns.web.api.uploads import Upload, receive_file
+from campaigns.errors import InvalidInput
+from campaigns.web.api.shapes import BoundedRoute, Id
+from campaigns.web.api.uploads import Upload
 from campaigns.web.auth import ViewerDep, needs
 from campaigns.web.dependencies import (
     AfterCommitDep,
@@ -25,6 +24,13 @@ from campaigns.web.dependencies import (
     SnapshotDep,
     SnapshotNowDep,
 )
+from campaigns.web.pages.number_files import (
+    ROADS,
+    FilePage,
+    UploadDep,
+    row_number,
+    who_waits_again,
+)
 from campaigns.web.pages.rendering import redirect, render
 
 router = APIRouter(prefix="/consents", route_class=BoundedRoute)
@@ -32,6 +38,7 @@ router = APIRouter(prefix="/consents", route_class=BoundedRoute)
 files = APIRouter()
 
 PAGE = 50
+FILE_PAGE = FilePage("consents/import.html")
 BASES = {
     "express": "Express consent",
     "written": "Written consent",
@@ -46,12 +53,6 @@ PURPOSES = {
     "debt": "Debts",
     "survey": "Surveys",
     "emergency": "Emergencies",
-}
-SOURCES = {
-    "page": "Entered here",
-    "import": "From a file",
-    "api": "Over the API",
-    "cli": "Command line",
 }
 STATES = {
     "live": "In force",
@@ -74,10 +75,7 @@ def show_list(
 ) -> HTMLResponse:
     """The consents that were looked for, and a form to record one."""
     viewer.actor.check_sought(q)
-    known = before.isascii() and before.isdigit() and 0 < int(before) <= LARGEST_ID
-    return _list(
-        request, session, now, config.default_country, q=q, before=int(before) if known else None
-    )
+    return _list(request, session, now, config.default_country, q=q, before=row_number(before))
 
 
 @router.post("", dependencies=[needs(Permission.RUN_CAMPAIGNS)])
@@ -123,70 +121,31 @@ def _added(number: str, done: Given) -> str:
     told = f"The consent of {number} was recorded."
     if not done.recorded:
         told = f"This consent of {number} was recorded before; the first record was kept."
-    if done.put_back:
-        people = "person waits" if done.put_back == 1 else "people wait"
-        told += f" {done.put_back:,} {people} for a call again."
-    return told
+    return told + who_waits_again(done.put_back)
 
 
 @router.get("/import", dependencies=[needs(Permission.RUN_CAMPAIGNS)])
 def show_import(request: Request) -> HTMLResponse:
     """The form for a file."""
-    return _import_page(request)
-
-
-async def _uploaded(request: Request, config: SettingsDep) -> AsyncIterator[Upload | str]:
-    """The file, or why it cannot be taken."""
-    try:
-        upload = await receive_file(request, config.data_dir, config.max_upload_mb, None)
-    except OutdialError as problem:
-        yield str(problem)
-        return
-    try:
-        yield upload
-    finally:
-        upload.path.unlink(missing_ok=True)
+    return FILE_PAGE.empty(request)
 
 
 @files.post("/import", dependencies=[needs(Permission.RUN_CAMPAIGNS)])
 def take_file(
-    request: Request,
-    upload: Annotated[Upload | str, Depends(_uploaded, scope="function")],
-    config: SettingsDep,
-    viewer: ViewerDep,
+    request: Request, upload: UploadDep, config: SettingsDep, viewer: ViewerDep
 ) -> HTMLResponse:
     """Record every consent in a file, and show what could not be used."""
-    if isinstance(upload, str):
-        return _import_page(request, problem=upload, status=422)
-    try:
-        report = consenting.import_file(
+
+    def import_file(file: Upload) -> ImportReport:
+        return consenting.import_file(
             request.app.state.engine,
-            upload.path,
-            Said(evidence=upload.file_name),
+            file.path,
+            Said(evidence=file.file_name),
             viewer.actor,
             country=config.default_country,
         )
-    except InvalidInput as problem:
-        return _import_page(request, problem=str(problem), status=422)
-    return _import_page(request, report=report, file_name=upload.file_name)
 
-
-def _import_page(
-    request: Request,
-    *,
-    problem: str = "",
-    report: ImportReport | None = None,
-    file_name: str = "",
-    status: int = 200,
-) -> HTMLResponse:
-    return render(
-        request,
-        "consents/import.html",
-        status=status,
-        problem=problem,
-        report=report,
-        file_name=file_name,
-    )
+    return FILE_PAGE.taken(request, upload, import_file)
 
 
 @router.get("/{consent_id}", dependencies=[needs(Permission.SEE)])
@@ -275,7 +234,7 @@ def _shown(row: ConsentRow, now: datetime) -> dict[str, Any]:
         "state_words": STATES[state],
         "basis": BASES[row.basis],
         "purpose": PURPOSES[row.purpose or ""],
-        "source": SOURCES[row.source],
+        "source": ROADS[row.source],
     }
 
 

@@ -1,6 +1,5 @@
 """Opt-outs: who is never called, since when, why, and what undoing it would mean."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from itertools import chain
@@ -17,12 +16,12 @@ from campaigns import opting_out
 from campaigns.access import Permission
 from campaigns.campaigning import campaign_by_id
 from campaigns.csv_cells import BOM
-from campaigns.errors import InvalidInput, NotFound, OutdialError
+from campaigns.errors import InvalidInput, NotFound
 from campaigns.opting_out import ImportReport, OptOutRow, Search
 from campaigns.reporting.listing import campaign_choices
 from campaigns.web.api.optouts import streamed
 from campaigns.web.api.shapes import LARGEST_ID, BoundedRoute, Id
-from campaigns.web.api.uploads import Upload, receive_file
+from campaigns.web.api.uploads import Upload
 from campaigns.web.auth import ViewerDep, needs
 from campaigns.web.dependencies import (
     AfterCommitDep,
@@ -32,6 +31,13 @@ from campaigns.web.dependencies import (
     SnapshotDep,
     SnapshotNowDep,
 )
+from campaigns.web.pages.number_files import (
+    ROADS,
+    FilePage,
+    UploadDep,
+    row_number,
+    who_waits_again,
+)
 from campaigns.web.pages.rendering import redirect, render
 from campaigns.web.taking_out import OPT_OUT_FILE
 
@@ -40,6 +46,7 @@ router = APIRouter(prefix="/opt-outs", route_class=BoundedRoute)
 files = APIRouter()
 
 PAGE = 50
+FILE_PAGE = FilePage("optouts/import.html")
 STATES = {
     "live": "In force",
     "expired": "Expired",
@@ -49,10 +56,7 @@ STATES = {
 SOURCES = {
     "keypress": "Pressed in a call",
     "verbal": "Told to one of us",
-    "page": "Entered here",
-    "import": "From a file",
-    "api": "Over the API",
-    "cli": "Command line",
+    **ROADS,
 }
 _STATE_WORDS = STATES | {"replaced": "Replaced by a stronger one"}
 
@@ -64,8 +68,7 @@ class Asked:
         self.q = q.strip()[:100]
         self.state = state if state in STATES else "live"
         self.source = source if source in SOURCES else ""
-        known = after.isascii() and after.isdigit() and 0 < int(after[:19]) <= LARGEST_ID
-        self.after = int(after[:19]) if known else None
+        self.after = row_number(after)
 
     def search(self, country: str) -> Search:
         """The same for the store. Raises `InvalidInput` for what cannot be looked for."""
@@ -184,62 +187,26 @@ def export(request: Request, asked: AskedDep, config: SettingsDep) -> StreamingR
 @router.get("/import", dependencies=[needs(Permission.RUN_CAMPAIGNS)])
 def show_import(request: Request) -> HTMLResponse:
     """The form for a file."""
-    return _import_page(request)
-
-
-async def _uploaded(request: Request, config: SettingsDep) -> AsyncIterator[Upload | str]:
-    """The file, or why it cannot be taken."""
-    try:
-        upload = await receive_file(request, config.data_dir, config.max_upload_mb, None)
-    except OutdialError as problem:
-        yield str(problem)
-        return
-    try:
-        yield upload
-    finally:
-        upload.path.unlink(missing_ok=True)
+    return FILE_PAGE.empty(request)
 
 
 @files.post("/import", dependencies=[needs(Permission.RUN_CAMPAIGNS)])
 def take_file(
-    request: Request,
-    upload: Annotated[Upload | str, Depends(_uploaded, scope="function")],
-    config: SettingsDep,
-    viewer: ViewerDep,
+    request: Request, upload: UploadDep, config: SettingsDep, viewer: ViewerDep
 ) -> HTMLResponse:
     """Record every number in a file, and show what could not be read."""
-    if isinstance(upload, str):
-        return _import_page(request, problem=upload, status=422)
-    try:
-        report = opting_out.import_file(
+
+    def import_file(file: Upload) -> ImportReport:
+        return opting_out.import_file(
             request.app.state.engine,
-            upload.path,
+            file.path,
             viewer.actor,
             country=config.default_country,
-            evidence=upload.file_name,
+            evidence=file.file_name,
             recall=request.app.state.hints.recall,
         )
-    except InvalidInput as problem:
-        return _import_page(request, problem=str(problem), status=422)
-    return _import_page(request, report=report, file_name=upload.file_name)
 
-
-def _import_page(
-    request: Request,
-    *,
-    problem: str = "",
-    report: ImportReport | None = None,
-    file_name: str = "",
-    status: int = 200,
-) -> HTMLResponse:
-    return render(
-        request,
-        "optouts/import.html",
-        status=status,
-        problem=problem,
-        report=report,
-        file_name=file_name,
-    )
+    return FILE_PAGE.taken(request, upload, import_file)
 
 
 @router.get("/{opt_out_id}", dependencies=[needs(Permission.SEE)])
@@ -271,10 +238,7 @@ def lift(
     if errors:
         return _one(request, opt_out_id, session, now, form=form, errors=errors)
     done = opting_out.lift(session, opt_out_id, viewer.actor, why, now, put_back=bool(put_back))
-    told = f"The opt-out of {done.opt_out.shown} was undone."
-    if done.put_back:
-        people = "person waits" if done.put_back == 1 else "people wait"
-        told += f" {done.put_back:,} {people} for a call again."
+    told = f"The opt-out of {done.opt_out.shown} was undone.{who_waits_again(done.put_back)}"
     return redirect(request, f"/opt-outs/{opt_out_id}", said=told)
 
 
