@@ -70,6 +70,55 @@ _TALKED = """
 """
 
 
+_LATEST = f"""
+    WITH reach AS (
+        SELECT a.id, a.caller_id_id, a.campaign_id, a.slot_at, a.status, a.disposition,
+               a.answered_at, a.ended_at
+        FROM attempts a
+        WHERE a.account_id = :account
+          AND a.slot_at > coalesce(
+                (SELECT judged_from FROM accounts WHERE id = :account), '-infinity')
+        ORDER BY a.slot_at DESC LIMIT {REACH}
+    ), calls AS (
+        SELECT a.caller_id_id, a.campaign_id, a.slot_at,
+            a.disposition = 'invalid_number' AS invalid,
+            a.disposition IN ('failed', 'rejected') AS failed,
+            a.disposition = 'carrier_congestion' AS congested,
+            t.talked IS NOT NULL AS answered,
+            t.talked < make_interval(secs => :short) AND a.disposition <> 'opted_out'
+                AND NOT EXISTS (SELECT 1 FROM responses r WHERE r.attempt_id = a.id)
+                AS short,
+            a.slot_at > coalesce(c.judged_from, '-infinity') AS of_campaign
+        FROM reach a
+        JOIN caller_ids f ON f.id = a.caller_id_id AND f.status = 'active'
+            AND a.slot_at > coalesce(f.judged_from, '-infinity')
+        JOIN campaigns c ON c.id = a.campaign_id
+        LEFT JOIN LATERAL ({_TALKED}) t ON a.answered_at IS NOT NULL
+        WHERE a.status = 'ended' AND a.disposition NOT IN ('canceled', 'unknown')
+    ), placed AS (
+        SELECT *,
+            row_number() OVER (PARTITION BY invalid ORDER BY slot_at DESC) AS place,
+            row_number() OVER (PARTITION BY caller_id_id, invalid ORDER BY slot_at DESC)
+                AS caller_place,
+            row_number() OVER (PARTITION BY campaign_id, of_campaign ORDER BY slot_at DESC)
+                AS campaign_place
+        FROM calls
+    )
+    SELECT 'account', 0, {_COUNTS} FROM placed WHERE place <= :window AND NOT invalid
+    UNION ALL
+    SELECT 'caller', caller_id_id, {_COUNTS} FROM placed
+    WHERE caller_place <= :window AND NOT invalid GROUP BY caller_id_id
+    UNION ALL
+    SELECT 'campaign', campaign_id, {_COUNTS} FROM placed
+    WHERE campaign_place <= :window AND of_campaign GROUP BY campaign_id
+    UNION ALL
+    SELECT 'since', 0, count(*), count(*) FILTER (WHERE congested), 0, 0, 0, NULL, NULL
+    FROM placed
+    WHERE place <= :window AND NOT invalid AND slot_at > coalesce(
+        (SELECT slowed_at FROM accounts WHERE id = :account), '-infinity')
+"""
+
+
 def latest_calls(session: Session, account: WatchedAccount, policy: SafetyPolicy) -> LatestCalls:
     """How an account's latest calls went.
 
@@ -78,53 +127,7 @@ def latest_calls(session: Session, account: WatchedAccount, policy: SafetyPolicy
     back or of which nobody knows how they ended.
     """
     rows = session.execute(
-        text(f"""
-            WITH reach AS (
-                SELECT a.id, a.caller_id_id, a.campaign_id, a.slot_at, a.status, a.disposition,
-                       a.answered_at, a.ended_at
-                FROM attempts a
-                WHERE a.account_id = :account
-                  AND a.slot_at > coalesce(
-                        (SELECT judged_from FROM accounts WHERE id = :account), '-infinity')
-                ORDER BY a.slot_at DESC LIMIT {REACH}
-            ), calls AS (
-                SELECT a.caller_id_id, a.campaign_id, a.slot_at,
-                    a.disposition = 'invalid_number' AS invalid,
-                    a.disposition IN ('failed', 'rejected') AS failed,
-                    a.disposition = 'carrier_congestion' AS congested,
-                    t.talked IS NOT NULL AS answered,
-                    t.talked < make_interval(secs => :short) AND a.disposition <> 'opted_out'
-                        AND NOT EXISTS (SELECT 1 FROM responses r WHERE r.attempt_id = a.id)
-                        AS short,
-                    a.slot_at > coalesce(c.judged_from, '-infinity') AS of_campaign
-                FROM reach a
-                JOIN caller_ids f ON f.id = a.caller_id_id AND f.status = 'active'
-                    AND a.slot_at > coalesce(f.judged_from, '-infinity')
-                JOIN campaigns c ON c.id = a.campaign_id
-                LEFT JOIN LATERAL ({_TALKED}) t ON a.answered_at IS NOT NULL
-                WHERE a.status = 'ended' AND a.disposition NOT IN ('canceled', 'unknown')
-            ), placed AS (
-                SELECT *,
-                    row_number() OVER (PARTITION BY invalid ORDER BY slot_at DESC) AS place,
-                    row_number() OVER (PARTITION BY caller_id_id, invalid ORDER BY slot_at DESC)
-                        AS caller_place,
-                    row_number() OVER (PARTITION BY campaign_id, of_campaign ORDER BY slot_at DESC)
-                        AS campaign_place
-                FROM calls
-            )
-            SELECT 'account', 0, {_COUNTS} FROM placed WHERE place <= :window AND NOT invalid
-            UNION ALL
-            SELECT 'caller', caller_id_id, {_COUNTS} FROM placed
-            WHERE caller_place <= :window AND NOT invalid GROUP BY caller_id_id
-            UNION ALL
-            SELECT 'campaign', campaign_id, {_COUNTS} FROM placed
-            WHERE campaign_place <= :window AND of_campaign GROUP BY campaign_id
-            UNION ALL
-            SELECT 'since', 0, count(*), count(*) FILTER (WHERE congested), 0, 0, 0, NULL, NULL
-            FROM placed
-            WHERE place <= :window AND NOT invalid AND slot_at > coalesce(
-                (SELECT slowed_at FROM accounts WHERE id = :account), '-infinity')
-        """),
+        text(_LATEST),
         {
             "account": account.id,
             "window": policy.window,

@@ -10,10 +10,10 @@ from campaigns.models import Account, Campaign
 from campaigns.reporting import Surroundings
 from campaigns.store import rules
 from campaigns.store.consents import NewConsent, insert_consents
-from tests.factories import fiction_number, make_attempt, make_campaign, make_recipient
+from tests.factories import make_attempt, make_campaign, make_recipient
 from tests.integration.core.conftest import Bench, Ticker
 from tests.integration.core.test_consents import HOUR, NOON
-from tests.integration.core.test_spared_by_consent import RULE
+from tests.integration.core.test_spared_by_consent import RULE, new_york_number
 
 RULES = {
     "format": 1,
@@ -49,7 +49,7 @@ def judged(bench: Bench, recipient_id: int) -> tuple[str, bool, str | None]:
 def test_the_next_number_in_order_with_a_consent_has_its_turn(
     bench: Bench, ticker: Ticker, asking: Campaign
 ) -> None:
-    numbers = [fiction_number() for _ in range(4)]
+    numbers = [new_york_number() for _ in range(4)]
     agree(bench, numbers[2])
     agree(bench, numbers[3])
     person = bench.run(make_recipient, asking, numbers=numbers, due=NOON - HOUR)
@@ -71,7 +71,7 @@ def test_the_next_number_in_order_with_a_consent_has_its_turn(
 def test_nobody_is_blocked_before_the_last_of_their_numbers_and_then_everybody(
     bench: Bench, ticker: Ticker, asking: Campaign
 ) -> None:
-    numbers = [fiction_number() for _ in range(3)]
+    numbers = [new_york_number() for _ in range(3)]
     agree(bench, numbers[0], expires_at=NOON)
     agree(bench, numbers[1], basis="existing_relationship")
     person = bench.run(make_recipient, asking, numbers=numbers, due=NOON - HOUR)
@@ -85,7 +85,7 @@ def test_nobody_is_blocked_before_the_last_of_their_numbers_and_then_everybody(
 def test_the_turn_goes_round_from_the_last_number_to_the_first(
     bench: Bench, ticker: Ticker, asking: Campaign
 ) -> None:
-    numbers = [fiction_number(), fiction_number()]
+    numbers = [new_york_number(), new_york_number()]
     agree(bench, numbers[0])
     person = bench.run(make_recipient, asking, numbers=numbers, number_index=1, due=NOON - HOUR)
     ticker.now = NOON
@@ -98,7 +98,7 @@ def test_each_number_needs_what_the_rules_of_its_own_place_ask_for(
 ) -> None:
     """In France nothing asks for consent; the hours of that number are those of France."""
     person = bench.run(
-        make_recipient, asking, numbers=[fiction_number(), PARIS], zone=None, due=NOON - HOUR
+        make_recipient, asking, numbers=[new_york_number(), PARIS], zone=None, due=NOON - HOUR
     )
     ticker.now = NOON
     ticker.tick()
@@ -113,7 +113,7 @@ def test_a_number_that_was_called_as_often_as_allowed_has_no_turn(
     bench: Bench, ticker: Ticker, account: Account, asking: Campaign
 ) -> None:
     bench.set("campaigns", asking.id, retry_policy='{"per_number": [2, 1]}')
-    numbers = [fiction_number(), fiction_number()]
+    numbers = [new_york_number(), new_york_number()]
     agree(bench, numbers[1])
     person = bench.run(make_recipient, asking, numbers=numbers, due=NOON - HOUR, attempts_spent=1)
     at = NOON - 2 * HOUR
@@ -129,7 +129,7 @@ def test_a_number_that_nobody_can_place_has_no_turn(
     toll_free = "+18005550123"
     agree(bench, toll_free)
     person = bench.run(
-        make_recipient, asking, numbers=[fiction_number(), toll_free], zone=None, due=NOON - HOUR
+        make_recipient, asking, numbers=[new_york_number(), toll_free], zone=None, due=NOON - HOUR
     )
     ticker.now = NOON
     ticker.tick()
