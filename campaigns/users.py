@@ -29,17 +29,41 @@ class GivenPassword:
     password: str | None = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class HashedPassword:
+    """A password and what is kept of it. Made outside transactions: on a busy machine it takes
+    longer than one may be idle.
+    """
+
+    plain: str = field(repr=False)
+    kept: str = field(repr=False)
+
+
+def is_first_start(session: Session) -> bool:
+    """Whether nobody can sign in yet."""
+    return people.nobody_is_a_user_yet(session)
+
+
+def hash_new_password(password: str | None) -> HashedPassword:
+    """A password for somebody new; one is made up when there is none."""
+    plain = password or passwords.new_password()
+    return HashedPassword(plain, passwords.hash_password(plain))
+
+
 def create_first_admin(
-    session: Session, login: str, password: str | None, now: datetime
+    session: Session, login: str, password: str | None, hashed: HashedPassword, now: datetime
 ) -> GivenPassword | None:
     """The administrator of an empty installation; None when there is any user already.
 
-    Of two processes that start together one makes it. Without `password` one is made up, to be
-    replaced at the first sign-in. Raises `InvalidInput` for a login or a password that will not do.
+    Of two processes that start together one makes it. Without `password` the one in `hashed` was
+    made up, and is to be replaced at the first sign-in. Raises `InvalidInput` for a login or a
+    password that will not do.
     """
     if not people.nobody_is_a_user_yet(session):
         return None
-    return add_user(session, login, login, Role.ADMIN, SYSTEM, now, password=password)
+    return add_user(
+        session, login, login, Role.ADMIN, SYSTEM, now, password=password, hashed=hashed
+    )
 
 
 def add_user(
@@ -51,9 +75,11 @@ def add_user(
     now: datetime,
     *,
     password: str | None = None,
+    hashed: HashedPassword | None = None,
 ) -> GivenPassword:
     """Let somebody in. Without `password` one is made up, to be replaced at the first sign-in.
 
+    `hashed` is it, made before; else it is made here.
     Raises `InvalidInput` or `NotAllowed`; then nobody was added.
     """
     plain = login.strip().lower()
@@ -67,19 +93,19 @@ def add_user(
     shown, trusted = _name(name), _role(role)
     if password is not None:
         passwords.check_password(password, words=[plain, shown])
-    made = password or passwords.new_password()
+    made = hashed or hash_new_password(password)
     user = User(
         login=plain,
         name=shown,
         role=trusted.value,
-        password_hash=passwords.hash_password(made),
+        password_hash=made.kept,
         must_change_password=password is None,
     )
     session.add(user)
     session.flush()
     session.refresh(user)
     _record(session, actor, "user.add", user, now, before=None)
-    return GivenPassword(user, made if password is None else None)
+    return GivenPassword(user, made.plain if password is None else None)
 
 
 def list_users(session: Session, now: datetime) -> list[UserRow]:

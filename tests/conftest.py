@@ -22,10 +22,12 @@ __all__ = ["moved", "moved_engine", "stories", "world"]
 
 
 def pytest_configure() -> None:
-    """A shell lets what it starts in the background ignore Ctrl-C, and so would all that the tests
-    start; some of it must end by it."""
+    """A shell lets what it starts in the background ignore Ctrl-C, nohup lets it ignore the end of
+    its terminal, and so would all that the tests start; some of it must end by them."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -113,13 +113,14 @@ def sign_out(login: Login, as_json: JsonOption = False) -> None:
 def make_first_admin(engine: Engine, config: Settings) -> None:
     """In an empty database, make the first user and say how to sign in."""
     given = config.admin_password
+    password = given.get_secret_value() if given is not None else None
     with transaction(engine) as session:
-        made = users.create_first_admin(
-            session,
-            config.admin_login,
-            given.get_secret_value() if given is not None else None,
-            database_now(session),
-        )
+        if not users.is_first_start(session):
+            return
+    hashed = users.hash_new_password(password)
+    with transaction(engine) as session:
+        now = database_now(session)
+        made = users.create_first_admin(session, config.admin_login, password, hashed, now)
     if made is None:
         return
     if made.password is None:

@@ -283,6 +283,7 @@ def test_an_attempt_keeps_what_its_gates_were_told(
         "purpose": "informational",
         "attempts_before": 0,
         "last_call": row.id - 1,
+        "gap": 1.0,
         "caps": [["the campaign's own cap", 2, 86400.0, "number", 1]],
     }
     assert len(json.dumps(row.gate_inputs)) < 600

@@ -207,10 +207,10 @@ def test_an_event_for_a_cancelled_attempt_is_an_incident(
     assert follow.recall == (attempt.id,)
     row = bench.attempt(attempt.id)
     assert (row.status, row.provider_call_id) == ("cancelled", "call-1")
-    assert "not_placed" in row.incident
+    assert "not placed" in row.incident
     (account,) = bench.rows("SELECT status, status_reason FROM accounts")
     assert account.status == "paused"
-    assert "not_placed" in account.status_reason
+    assert "not placed" in account.status_reason
     assert bench.attempt(other.id).cancel_reason == "account_fault"
 
 

@@ -41,8 +41,10 @@ def test_an_empty_installation_gets_one_administrator_however_many_start(engine)
 
     def one() -> Any:
         start.wait()
+        hashed = users.hash_new_password(None)
         with transaction(engine) as session:
-            made.append(users.create_first_admin(session, "admin", None, database_now(session)))
+            now = database_now(session)
+            made.append(users.create_first_admin(session, "admin", None, hashed, now))
 
     threads = [threading.Thread(target=one) for _ in range(4)]
     for thread in threads:
