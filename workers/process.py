@@ -19,6 +19,7 @@ from campaigns.config import Settings, settings
 from campaigns.db import engine_for, transaction
 from campaigns.dialing import DatabaseClock, Dialer, DialRules
 from campaigns.links import public_url_of
+from campaigns.providers.http import shared_client
 from campaigns.provisioning import Carriers
 from campaigns.vault import vault
 from workers.watch import Beat, Watch, end_within
@@ -39,6 +40,8 @@ class DialProcess:
         )
         self.clock = DatabaseClock(self.engine)
         self.carriers = Carriers(self.engine, vault(), public_url_of(config))
+        # Now, not with the first call: to read whom to trust takes longer than a claim is fresh.
+        shared_client(config)
         rules = DialRules(
             worker=self.name,
             live_allowed=config.live_dialling,

@@ -73,7 +73,7 @@ _TALKED = """
 _LATEST = f"""
     WITH reach AS (
         SELECT a.id, a.caller_id_id, a.campaign_id, a.slot_at, a.status, a.disposition,
-               a.answered_at, a.ended_at
+               a.answered_at, a.ended_at, a.served_at
         FROM attempts a
         WHERE a.account_id = :account
           AND a.slot_at > coalesce(
@@ -95,6 +95,7 @@ _LATEST = f"""
         JOIN campaigns c ON c.id = a.campaign_id
         LEFT JOIN LATERAL ({_TALKED}) t ON a.answered_at IS NOT NULL
         WHERE a.status = 'ended' AND a.disposition NOT IN ('canceled', 'unknown')
+          AND (a.answered_at IS NULL OR a.served_at IS NOT NULL)
     ), placed AS (
         SELECT *,
             row_number() OVER (PARTITION BY invalid ORDER BY slot_at DESC) AS place,
@@ -124,7 +125,8 @@ def latest_calls(session: Session, account: WatchedAccount, policy: SafetyPolicy
 
     Left out are calls from before somebody resumed the account, the caller id or, for the
     campaign's own count, the campaign; calls of caller ids that are paused; and those that we took
-    back or of which nobody knows how they ended.
+    back or of which nobody knows how they ended; and those that met silence, since it is ours (the
+    abandon limit judges them).
     """
     rows = session.execute(
         text(_LATEST),

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import null
 
 from campaigns import guarding, operating
 from campaigns.access import CLI
@@ -168,6 +169,22 @@ def test_a_call_whose_word_of_the_answer_was_lost_is_neither_short_nor_long(
     ended(bench, campaign, ["answered_human"] * 20, talked=0.0)
     watch(bench)
     assert status(bench, "accounts", account.id)[0] == "active"
+
+
+@pytest.mark.parametrize("disposition", ["answered", "failed"])
+def test_calls_that_met_silence_say_nothing_about_the_account(
+    bench: Bench, account: Account, campaign: Campaign, disposition: str
+) -> None:
+    """No web process could tell what to say, so they were over at once: the abandon limit's matter.
+
+    The account would be paused for what ends by itself when the process is back.
+    """
+    ended(bench, campaign, [disposition] * 30, talked=0.01, served_at=null())
+    watch(bench)
+    assert status(bench, "accounts", account.id)[0] == "active"
+    ended(bench, campaign, [disposition] * 30, talked=0.01, served_at=bench.now())
+    watch(bench)
+    assert status(bench, "accounts", account.id)[0] == "paused"
 
 
 @pytest.mark.parametrize(("lasted", "account_is"), [(30.0, "active"), (2.0, "paused")])
