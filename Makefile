@@ -29,12 +29,11 @@ run: setup ## Start everything on this machine and dial the sample campaign thro
 	@exec $(BIN)/outdial up --sample
 
 test: setup ## Pass the whole test suite (real PostgreSQL, Redis and Celery, all bundled)
-	# First what may run side by side, then whole stacks, which would disturb each other; those of
-	# the pages have ended when the others begin, where time matters. Bytecode is kept, or each of
-	# their many processes would compile the product anew.
+	# First what needs no whole stack, then whole stacks beside each other, then those alone in which
+	# time matters. Bytecode is kept, or each of their many processes would compile the product anew.
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 -m "not e2e"
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m e2e tests/browser
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m e2e tests/e2e
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile -m "e2e and beside" tests/browser tests/e2e
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "e2e and not beside" tests/browser tests/e2e
 
 check: setup ## Lint, format, types, import rule, migrations, generated pages
 	$(BIN)/ruff check .

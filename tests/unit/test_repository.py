@@ -253,8 +253,9 @@ def test_whole_stacks_are_tested_where_make_test_looks_for_them():
         if Path(name).match("tests/**/test_*.py") and re.search(r"mark\.[e]2e\b", text)
     }
     assert marked == {"browser", "e2e"}
-    asked = re.findall(r"pytest .*-m e2e (\S+)", texts()["Makefile"])
-    assert asked == ["tests/browser", "tests/e2e"]
+    asked = re.findall(r'pytest .*-m "e2e and ([a-z ]+)" (.+)', texts()["Makefile"])
+    folders = "tests/browser tests/e2e"
+    assert asked == [("beside", folders), ("not beside", folders)]
 
 
 def test_every_decision_is_listed_and_numbered_without_gaps():
