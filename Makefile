@@ -29,10 +29,11 @@ run: setup ## Start everything on this machine and dial the sample campaign thro
 	@exec $(BIN)/outdial up --sample
 
 test: setup ## Pass the whole test suite (real PostgreSQL, Redis and Celery, all bundled)
-	# First what needs no whole stack, then whole stacks beside each other, then those alone in which
-	# time matters. Bytecode is kept, or each of their many processes would compile the product anew.
+	# First what needs no whole stack; then whole stacks beside each other, those before a browser in
+	# one process; then alone those in which time matters. Bytecode is kept, or each of their many
+	# processes would compile the product anew.
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 -m "not e2e"
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile -m "e2e and beside" tests/browser tests/e2e
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadgroup -m "e2e and beside" tests/browser tests/e2e
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "e2e and not beside" tests/browser tests/e2e
 
 check: setup ## Lint, format, types, import rule, migrations, generated pages

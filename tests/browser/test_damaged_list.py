@@ -14,7 +14,12 @@ from tests.browser.lists import DAMAGED, DAMAGED_NUMBER, LOST_NUMBER, ambiguous_
 from tests.browser.steps import figure
 from tests.sounds import wav
 
-pytestmark = [pytest.mark.e2e, pytest.mark.beside, pytest.mark.timeout(200)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.beside,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.timeout(200),
+]
 
 
 def test_a_damaged_list_is_put_right_and_its_rejects_are_given_back(visit: Visit) -> None:

@@ -13,7 +13,12 @@ from playwright.sync_api import Browser, expect
 from tests.browser.conftest import DESK, PHONE, Stack, Visit, visiting
 from tests.browser.lists import DAMAGED
 
-pytestmark = [pytest.mark.e2e, pytest.mark.beside, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.beside,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.timeout(120),
+]
 
 SETUP = "/campaigns/{draft}/setup"
 PAGES = [

@@ -10,7 +10,12 @@ from tests.browser.conftest import PASSWORD, PHONE, Visit
 from tests.browser.lists import members
 from tests.browser.steps import SLOWLY, figure, tile
 
-pytestmark = [pytest.mark.e2e, pytest.mark.beside, pytest.mark.timeout(200)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.beside,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.timeout(200),
+]
 
 ON_A_PHONE = {
     "viewport": PHONE,

@@ -16,7 +16,12 @@ from tests.browser.conftest import Visit
 from tests.browser.lists import sample_of
 from tests.browser.steps import SLOWLY, figure
 
-pytestmark = [pytest.mark.e2e, pytest.mark.beside, pytest.mark.timeout(280)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.beside,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.timeout(280),
+]
 
 ALL = ("--limit", "1000", "--json")
 CLINIC = "the Harbour Clinic"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.e2e, pytest.mark.beside, pytest.mark.timeout(500)]
 
 OUTDIAL = Path(sys.executable).with_name("outdial")
 DEFECTS = Path(__file__).parent / "mutants"

@@ -18,7 +18,7 @@ from campaigns.demo import DemoOptions
 from campaigns.demo.run import Progress
 from tests.e2e.harness import RETRIES, Scene, assert_promises, scene
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.beside, pytest.mark.timeout(400)]
 
 ALEMBIC = Path(sys.executable).with_name("alembic")
 ROOT = Path(__file__).parents[2]

@@ -25,7 +25,7 @@ from campaigns.store import signs
 from tests.e2e.harness import RETRIES, Script, assert_promises, scene
 from tests.factories import SECRET, make_account, make_attempt, make_campaign, make_recipient
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.beside, pytest.mark.timeout(300)]
 
 
 def wait(until: Callable[[], Any], seconds: float = 60) -> Any:
