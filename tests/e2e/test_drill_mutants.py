@@ -7,8 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,6 @@ class Mutant:
     faults: tuple[str, ...]
     breaks: tuple[str, ...]
     minutes: float = 0.4
-    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 OPT_OUTS = ("opt_out_of_a_queued_call", "opt_out_of_a_claimed_call", "opt_out_while_claims_wait")
@@ -41,11 +39,6 @@ MUTANTS = (
     Mutant("doubt_is_failure", ("resets_and_calls", "answers_500_and_calls"), ("I7",)),
     Mutant("keys_forgotten", ("pause",), ("I3",), 0.2),
     Mutant("no_opt_out_check", OPT_OUTS, ("I3",), 0.7),
-    # A claim that waited for its lock is stale, which is the second line of defence: taken away.
-    Mutant(
-        *("lock_and_gate_in_one", ("opt_out_while_claims_wait",), ("I3",), 0.8),
-        {"OUTDIAL_CLAIM_FRESHNESS": "2"},
-    ),
     Mutant("no_slots", ("a_large_file", "pause"), ("I4", "I5"), 0.2),
     Mutant("always_open", ("pause",), ("I8",), 0.2),
     Mutant(
@@ -70,7 +63,6 @@ def test_a_defect_is_caught(tmp_path: Path, mutant: Mutant) -> None:
             "TMPDIR": str(tmp_path),
             "PYTHONPATH": str(DEFECTS),
             "OUTDIAL_MUTANT": mutant.name,
-            **mutant.settings,
         },
         capture_output=True,
         text=True,
