@@ -81,9 +81,15 @@ class Note:
 
     @classmethod
     def parse(cls, line: str) -> "Note":
-        """A line of the notes."""
+        """A line of the notes; raises ValueError for what is none."""
         point, strike, pid = line.split()
         return cls(point, Strike.parse(strike), int(pid))
+
+    @classmethod
+    def parse_all(cls, text: str) -> "list[Note]":
+        """All of them, without what was written in part: then nothing has struck."""
+        lines = [line for line in text.splitlines() if len(line.split()) == 3]
+        return [cls.parse(line) for line in lines]
 
 
 def parse(specification: str) -> dict[str, tuple[float, Strike]]:
@@ -142,11 +148,25 @@ class _Armed:
             return None
 
     def _strike(self, name: str, strike: Strike) -> None:
-        if self._tokens is not None:
-            notes = os.open(self._tokens / NOTES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            os.write(notes, f"{name} {strike} {os.getpid()}\n".encode())
-            os.close(notes)
+        if self._tokens is not None and not _note(self._tokens / NOTES, f"{name} {strike}"):
+            return  # the disk is full: nobody would know of it, and let go on whoever is frozen
         os.kill(os.getpid(), signal.SIGKILL if strike.stop is None else signal.SIGSTOP)
+
+
+def _note(path: Path, what: str) -> bool:
+    """Write down what is about to happen to this process; False when it could not be, or in part.
+
+    On a line of its own, whatever stands before it.
+    """
+    line = f"\n{what} {os.getpid()}\n".encode()
+    try:
+        notes = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            return os.write(notes, line) == len(line)
+        finally:
+            os.close(notes)
+    except OSError:
+        return False
 
 
 def resolve(environment: Mapping[str, str]) -> Callable[[str], None]:

@@ -211,16 +211,15 @@ class Stage:
 
     def _read_notes(self) -> None:
         path = self.tokens / NOTES
-        lines = path.read_text().splitlines() if path.exists() else []
-        for line in lines[self._notes_read :]:
-            note = Note.parse(line)
+        notes = Note.parse_all(path.read_text()) if path.exists() else []
+        for note in notes[self._notes_read :]:
             self.struck[note.point] += 1
             self.strikes["crash" if note.strike.stop is None else "freeze"] += 1
             if note.pid in self._web_pids:
                 self.no_voice(4 if note.strike.stop is None else note.strike.stop + 10)
             if note.strike.stop is not None:
                 self._thaw_later(note.pid, note.strike.stop)
-        self._notes_read = len(lines)
+        self._notes_read = len(notes)
 
     def reached(self) -> set[str]:
         """Crash points that some process has reached."""

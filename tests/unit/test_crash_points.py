@@ -64,9 +64,8 @@ def test_a_token_is_for_one_strike(tmp_path: Path) -> None:
     (tmp_path / "after_claim").write_text("kill")
     ends = sorted(reach("after_claim", environment, 5).wait(20) for _ in range(2))
     assert ends == [-signal.SIGKILL, 0]
-    (note,) = (tmp_path / NOTES).read_text().splitlines()
-    assert Note.parse(note).point == "after_claim"
-    assert Note.parse(note).strike == Strike()
+    (note,) = Note.parse_all((tmp_path / NOTES).read_text())
+    assert (note.point, note.strike) == ("after_claim", Strike())
 
 
 def test_a_frozen_process_waits_to_be_continued(tmp_path: Path) -> None:
@@ -95,3 +94,23 @@ def test_what_is_written_is_what_is_read() -> None:
         "any": (0.0, Strike()),
     }
     assert Strike.parse(str(Strike(0.5))) == Strike(0.5)
+
+
+def test_a_note_that_was_written_in_part_is_none_and_spoils_no_other() -> None:
+    notes = Note.parse_all(
+        "\nafter_claim kill 12\n\nbefore_post stop=\nevent_sto\nafter_post kill 7\n"
+    )
+    assert [(note.point, note.pid) for note in notes] == [("after_claim", 12), ("after_post", 7)]
+
+
+def test_who_cannot_note_it_is_not_struck(tmp_path: Path) -> None:
+    """On a full disk: a process that was frozen then would be frozen for ever."""
+    (tmp_path / "after_claim").write_text("stop=600")
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5, 5))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", full + REACH.format(name="after_claim", times=1)],
+        cwd=ROOT,
+        env={**os.environ, SPECIFICATION: "any", TOKENS: str(tmp_path)},
+    )
+    assert process.wait(20) == 0
+    assert Note.parse_all((tmp_path / NOTES).read_text()) == []
