@@ -74,7 +74,9 @@ BASE: dict[str, Any] = {
     ],
 )
 def test_parameters_that_are_allowed(change):
-    DialParams(**{**BASE, **change})
+    wire = DialParams(**{**BASE, **change}).as_wire()
+    names = {"from_number": "from"}
+    assert {name: wire.get(names.get(name, name)) for name in change} == change
 
 
 @pytest.mark.parametrize(
