@@ -148,7 +148,8 @@ def disagreements(
         if attempt is None or attempt.disposition not in _agreed(dial):
             told = "nothing"
             if attempt is not None:
-                told = f"{attempt.disposition or attempt.status} of attempt {attempt.id}"
+                ended = attempt.disposition or attempt.cancel_reason or attempt.status
+                told = f"{ended} of attempt {attempt.id}"
             found.append(f"the carrier ended a call with {dial.end_reason}, the books say {told}")
     return found
 
