@@ -115,12 +115,18 @@ class LookupResult:
 
 @dataclass(frozen=True, slots=True)
 class LookupQuery:
-    """Which call to look for: by id when known, else by numbers and the time of the request."""
+    """Which call to look for: by id when known, else by numbers and the time of the request.
+
+    `posted_at` and `asked_at` (now) are readings of our clock, which need not be the provider's.
+    `steady` says whether our clock is known to have run evenly between the two.
+    """
 
     provider_call_id: str | None
     to: str
     caller_id: str
     posted_at: datetime
+    asked_at: datetime
+    steady: bool
     known_call_ids: Sequence[str] = ()  # calls of other attempts: never adopt these
 
 

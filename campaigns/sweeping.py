@@ -46,6 +46,9 @@ LIVE_QUARANTINE = 900.0
 # to read, and the limit of a whole body), whatever the account's time scale: until then a call may
 # yet be placed, and no look-up can say that it never was.
 POST_SECONDS = 45.0
+# Calls of other attempts on the number are known to a look-up from so long before the claim on: a
+# provider may search further back than the claim when our clock is not to be trusted.
+KNOWN_BEFORE = timedelta(days=3)
 # After this long without any word the call counts as made and its end as unknown.
 GIVE_UP = 86400.0
 # Events are applied by the request that brought them; older ones were left behind by a crash.
@@ -151,7 +154,7 @@ def look_up_silent_attempts(engine: Engine, carrier_of: CarrierOf, rules: SweepR
         elif time.monotonic() > until:
             continue
         else:
-            result = _ask(engine, carrier_of, one)
+            result = _ask(engine, carrier_of, one, rules)
             crash_point("look_up_answered")
         if result.state is LookupState.UNREACHABLE:
             unreachable.add(one.account_id)
@@ -167,15 +170,20 @@ def look_up_silent_attempts(engine: Engine, carrier_of: CarrierOf, rules: SweepR
     return len(silent)
 
 
-def _ask(engine: Engine, carrier_of: CarrierOf, one: SilentAttempt) -> LookupResult:
+def _ask(
+    engine: Engine, carrier_of: CarrierOf, one: SilentAttempt, rules: SweepRules
+) -> LookupResult:
     with transaction(engine) as session:
-        since = one.claimed_at - timedelta(days=1)
+        since = one.claimed_at - KNOWN_BEFORE
         known = recalls.known_call_ids(session, one.account_id, one.number, since)
+        now = database_now(session)
     query = LookupQuery(
         provider_call_id=one.provider_call_id,
         to=one.number,
         caller_id=one.caller_id,
         posted_at=one.claimed_at,
+        asked_at=now,
+        steady=rules.since(one.claimed_at) == one.claimed_at <= now,
         known_call_ids=known,
     )
     try:

@@ -1,6 +1,7 @@
 """Whatever a provider answers: no crash, bounded work, and never more certainty than it gave."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.providers.still import always
 CREDENTIALS = Credentials("https://example.signalwire.com", "project", "token", "PSK_test")
 POSTED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TO, FROM = "+12025550101", "+12025550199"
-QUERY = LookupQuery(None, to=TO, caller_id=FROM, posted_at=POSTED)
+QUERY = LookupQuery(None, TO, FROM, posted_at=POSTED, asked_at=POSTED, steady=True)
 REQUEST = CallRequest(
     to=TO,
     caller_id=FROM,
@@ -140,7 +141,7 @@ PAGES: st.SearchStrategy[Made] = st.fixed_dictionaries(
 def test_any_voice_logs(replies):
     asked_of, asked = provider(replies)
     found = asked_of.look_up(QUERY)
-    assert len(asked) <= MOST_PAGES
+    assert len(asked) <= MOST_PAGES + 1  # the first page may be asked for twice
     assert (found.event is not None) == (found.state in (LookupState.LIVE, LookupState.ENDED))
     if found.state is LookupState.ABSENT:  # that releases a number to be called again
         assert all(200 <= status < 300 for status, _, _ in replies[: len(asked)])
@@ -150,7 +151,7 @@ def test_any_voice_logs(replies):
 @given(REPLIES)
 def test_any_voice_log_of_one_call(reply):
     asked_of, _ = provider([reply])
-    found = asked_of.look_up(LookupQuery("call-1", to=TO, caller_id=FROM, posted_at=POSTED))
+    found = asked_of.look_up(replace(QUERY, provider_call_id="call-1"))
     if found.state is LookupState.ABSENT:
         assert reply[0] == 404
     if found.event is not None:

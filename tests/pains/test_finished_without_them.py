@@ -55,12 +55,13 @@ def test_a_call_whose_end_nobody_told_us_frees_its_line(world: World) -> None:
         world.push(campaign, [number], "America/New_York")
     world.decide(campaign, "start")
     world.work()
-    assert dialled(world) == [ADA]
+    (first,) = dialled(world)  # both are due at once: which one comes first is nobody's promise
     world.wait(100.0)  # the carrier gave up, and every word of it is lost
     world.exchange.mail.clear()
     world.look_up()
     world.work()
-    assert dialled(world) == [ADA, BOB]
+    assert sorted(dialled(world)) == [ADA, BOB]
+    assert dialled(world)[0] == first
 
 
 @pytest.mark.parametrize("lost", ["doubt_lost", "killed_lost"])

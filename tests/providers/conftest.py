@@ -21,6 +21,8 @@ CREDENTIALS = Credentials(
     api_token="token",
     signing_key="PSK_test",
 )
+# What the provider's clock shows unless a test says otherwise; "" leaves the header out.
+NOON = "Sun, 01 Mar 2026 12:00:00 GMT"
 
 
 @dataclass
@@ -36,7 +38,8 @@ class Wire:
 
     def replies(self, status: int, body: Any = None, **headers: str) -> "Wire":
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        headers = {"date": NOON, **headers}
+        named = {name.replace("_", "-"): value for name, value in headers.items() if value}
         self.answer = lambda request: httpx.Response(status, content=content, headers=named)
         return self
 

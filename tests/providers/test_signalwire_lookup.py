@@ -14,8 +14,14 @@ POSTED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 TO, FROM = "+12025550101", "+12025550199"
 
 
-def query(call_id: str | None = None, known: Sequence[str] = (), posted: datetime = POSTED):
-    return LookupQuery(call_id, to=TO, caller_id=FROM, posted_at=posted, known_call_ids=known)
+def query(
+    call_id: str | None = None,
+    known: Sequence[str] = (),
+    posted: datetime = POSTED,
+    asked: datetime = POSTED,
+    steady: bool = True,
+) -> LookupQuery:
+    return LookupQuery(call_id, TO, FROM, posted, asked, steady, known)
 
 
 def log(call_id: str = "call-1", after: float = 1.0, **changes: Any) -> dict[str, Any]:
@@ -191,6 +197,61 @@ def test_the_time_must_fit(wire, after, state):
     assert wire.provider.look_up(query()).state is state
 
 
+@pytest.mark.parametrize("hours", [-30, -1, 1, 30])
+@pytest.mark.parametrize(
+    ("after", "state"),
+    [
+        (-61, LookupState.ABSENT),
+        (-60, LookupState.LIVE),
+        (120, LookupState.LIVE),
+        (121, LookupState.ABSENT),
+    ],
+)
+def test_the_time_must_fit_by_the_providers_clock(wire, hours, after, state):
+    """A database's clock that is an hour wrong must not make every look-up find nothing."""
+    ours = POSTED + timedelta(hours=hours)  # when the provider's clock shows noon
+    wire.replies(200, page(log(after=after)))
+
+    assert wire.provider.look_up(query(posted=ours, asked=ours)).state is state
+
+
+@pytest.mark.parametrize("minutes", [-120, -2, 2, 120])
+def test_a_clock_put_elsewhere_since_the_call_proves_nothing_empty(wire, minutes):
+    wire.replies(200, page(log()))
+    asked = POSTED + timedelta(minutes=minutes)
+
+    assert wire.provider.look_up(query(asked=asked, steady=False)).state is LookupState.LIVE
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Sun, 32 Mar 2026 12:00:00 GMT"])
+def test_an_answer_without_a_date_is_searched_widely(wire, date):
+    wire.replies(200, page(log(after=-86_400)), date=date)
+    assert wire.provider.look_up(query()).state is LookupState.LIVE
+
+    wire.replies(200, page(log(after=-86_401)), date=date)
+    assert wire.provider.look_up(query()).state is LookupState.ABSENT
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_a_date_out_of_reach_proves_nothing(wire, year):
+    asked = datetime.fromisoformat(f"{10_000 - int(year):04}-06-01T00:00:00+00:00")
+    wire.replies(200, page(), date=f"Mon, 01 Jan {year} 00:00:00 GMT")
+
+    found = wire.provider.look_up(query(asked=asked))
+    assert found.state is LookupState.UNREACHABLE
+
+
+def test_a_providers_clock_days_behind_is_asked_for_its_own_days(wire):
+    """The days in question are the provider's, and known only when it has answered once."""
+    ahead = POSTED + timedelta(days=3)
+    wire.replies(200, page(log()))
+    found = wire.provider.look_up(query(posted=ahead, asked=ahead))
+
+    asked = [request.url.params["created_after"] for request in wire.requests]
+    assert asked == ["2026-03-03", "2026-02-28"]
+    assert found.state is LookupState.LIVE
+
+
 @pytest.mark.parametrize("created_at", [None, "", "yesterday", 5])
 def test_a_record_without_a_readable_time_cannot_be_ruled_out(wire, created_at):
     wire.replies(200, page(log(created_at=created_at)))
@@ -280,4 +341,4 @@ def test_endless_or_unreadable_pages_end_as_unreachable(wire, next_link):
     wire.answer = answer
 
     assert wire.provider.look_up(query()).state is LookupState.UNREACHABLE
-    assert len(wire.requests) <= 100
+    assert len(wire.requests) <= 101  # the first page may be asked for twice

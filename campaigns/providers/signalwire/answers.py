@@ -177,13 +177,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        then = _http_date(value)
-        now = _http_date(headers.get("date", "")) or datetime.now(UTC)
+        then = http_date(value)
+        now = http_date(headers.get("date", "")) or datetime.now(UTC)
         seconds = (then - now).total_seconds() if then else math.nan
     return min(max(seconds, 0.0), LONGEST_WAIT) if not math.isnan(seconds) else None
 
 
-def _http_date(value: str) -> datetime | None:
+def http_date(value: str) -> datetime | None:
+    """The instant that a header such as `Date` names; None when it names none."""
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, OverflowError):

@@ -24,12 +24,15 @@ from campaigns.calls import (
 from campaigns.errors import Unavailable
 from campaigns.providers.base import Credentials
 from campaigns.providers.http import NoAnswer, NotSent, Reply
-from campaigns.providers.signalwire.answers import decoded, is_call_id, reason
+from campaigns.providers.signalwire.answers import decoded, http_date, is_call_id, reason
 from campaigns.providers.signalwire.calling import CallingApi
 from campaigns.providers.signalwire.words import DETECTIONS, STATES, how_it_ended, plain
 
-SLACK_BEFORE = timedelta(seconds=60)  # their clock may be behind ours
-SLACK_AFTER = timedelta(seconds=120)  # their clock may be ahead, and the POST may have been slow
+# Around the instant of the POST by the provider's clock, see `_span`.
+SLACK_BEFORE = timedelta(seconds=60)  # a `Date` is cut to seconds, and its answer may be slow
+SLACK_AFTER = timedelta(seconds=120)  # the same, and the POST may have been slow
+# Before, when nobody can say what the provider's clock showed at the POST; there is no end then.
+SLACK_UNSURE = timedelta(days=1)
 PAGE_SIZE = 1000  # the largest that the documents allow
 MOST_PAGES = 100
 MOST_PAGES_OF_A_LIST = 5000
@@ -43,14 +46,16 @@ class NotReadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """When the call must have been created, if it exists."""
+    """When the call must have been created, if it exists; without an end: until now."""
 
     start: datetime
-    end: datetime
+    end: datetime | None = None
 
     def __contains__(self, moment: datetime | None) -> bool:
         """A record without a readable time cannot be ruled out."""
-        return moment is None or self.start <= moment <= self.end
+        if moment is None:
+            return True
+        return self.start <= moment and (self.end is None or moment <= self.end)
 
 
 def look_up(api: CallingApi, query: LookupQuery) -> LookupResult:
@@ -74,10 +79,16 @@ def _by_id(api: CallingApi, call_id: str) -> LookupResult:
 
 
 def _by_numbers(api: CallingApi, query: LookupQuery) -> LookupResult:
-    span = _Span(query.posted_at - SLACK_BEFORE, query.posted_at + SLACK_AFTER)
+    first = _first_query(query.posted_at - SLACK_BEFORE)
+    reply = api.logs(first)
+    _body(reply)  # or there is nothing to be read, and no clock to be told by
+    span = _span(query, _ahead(reply, query.asked_at))
+    if _first_query(span.start) != first:
+        first = _first_query(span.start)
+        reply = api.logs(first)
     wanted = (same_number(query.caller_id), same_number(query.to))
     matches: dict[str, Entry] = {}
-    for entry in _entries(api, span):
+    for entry in _entries(api, span, first, reply):
         numbers = (same_number(entry.get("from")), same_number(entry.get("to")))
         if numbers != wanted or _moment(entry.get("created_at")) not in span:
             continue
@@ -94,13 +105,38 @@ def _by_numbers(api: CallingApi, query: LookupQuery) -> LookupResult:
     return _found(entry, call_id)
 
 
+def _ahead(reply: Reply, asked_at: datetime) -> timedelta | None:
+    """How far the provider's clock is ahead of ours, by the `Date` of its answer."""
+    theirs = http_date(reply.headers.get("date", ""))
+    return None if theirs is None else theirs - asked_at
+
+
+def _span(query: LookupQuery, ahead: timedelta | None) -> _Span:
+    """When the call was made, if it was, by the provider's clock.
+
+    An empty answer is taken for proof that there was no call, and a clock of ours that is a minute
+    wrong would empty every answer: so the POST's instant is told by the provider's clock. Where
+    that is not possible (no `Date`, or our clock was put elsewhere since the POST) the span is
+    wide: a call too many in it leaves the attempt in doubt, one too few calls somebody twice.
+    """
+    try:
+        posted = query.posted_at + (ahead or timedelta())
+        if ahead is not None and query.steady:
+            return _Span(posted - SLACK_BEFORE, posted + SLACK_AFTER)
+        return _Span(min(posted, query.posted_at) - SLACK_UNSURE)
+    except OverflowError as error:
+        raise NotReadable("the date of the voice logs' answer is out of reach") from error
+
+
 def calls_since(credentials: Credentials, since: datetime) -> list[LoggedCall]:
     """Every call that was made since then; raises `Unavailable` unless all of them were read."""
     api = CallingApi(credentials)
-    span = _Span(since, datetime.max.replace(tzinfo=UTC))
+    span = _Span(since)
     found: dict[str, LoggedCall] = {}
     try:
-        for entry in _entries(api, span, most_pages=MOST_PAGES_OF_A_LIST):
+        first = _first_query(since)
+        pages = _entries(api, span, first, api.logs(first), most_pages=MOST_PAGES_OF_A_LIST)
+        for entry in pages:
             call = _logged(entry)
             if call is not None and call.created_at >= since:
                 found[call.id] = call
@@ -123,17 +159,30 @@ def _logged(entry: Entry) -> LoggedCall | None:
     return LoggedCall(str(call_id), f"+{to}", f"+{caller}", moment, read_entry(entry, str(call_id)))
 
 
-def _entries(api: CallingApi, span: _Span, most_pages: int = MOST_PAGES) -> Iterator[Entry]:
-    """Every record that may fall into `span`; raises `NotReadable` unless all of them were read.
+def _first_query(start: datetime) -> dict[str, str]:
+    """What asks for every record from `start` on.
 
     The documents show `created_after` with a date and do not say whether that day is included, so
     the day before is asked for. There is no upper bound: cut to a date it could exclude the call.
     """
-    day_before = (span.start.astimezone(UTC) - timedelta(days=1)).date()
-    query = {"created_after": day_before.isoformat(), "page_size": str(PAGE_SIZE)}
+    day_before = (start.astimezone(UTC) - timedelta(days=1)).date()
+    return {"created_after": day_before.isoformat(), "page_size": str(PAGE_SIZE)}
+
+
+def _entries(
+    api: CallingApi,
+    span: _Span,
+    query: dict[str, str],
+    reply: Reply,
+    most_pages: int = MOST_PAGES,
+) -> Iterator[Entry]:
+    """Every record that may fall into `span`; raises `NotReadable` unless all of them were read.
+
+    `reply` is the answer to `query`, the first page.
+    """
     times: list[datetime | None] = []
-    for _ in range(most_pages):
-        body = _body(api.logs(query))
+    for number in range(most_pages):
+        body = _body(reply if number == 0 else api.logs(query))
         page = _page(body)
         yield from page
         times = [*times[-1:], *(_moment(entry.get("created_at")) for entry in page)]

@@ -260,7 +260,7 @@ def test_the_quarantine_of_a_live_account_is_never_short(
     seen: list[Any] = []
     asked = sweeping._ask
 
-    def note(engine: Any, carrier_of: Any, one: Any) -> LookupResult:
+    def note(engine: Any, carrier_of: Any, one: Any, rules: Any) -> LookupResult:
         seen.append(one)
         return LookupResult(LookupState.UNREACHABLE)
 
@@ -286,6 +286,28 @@ def test_a_shortened_quarantine_does_not_overtake_a_post_that_is_still_out(
     bench.set("attempts", out.id, claimed_at=bench.now() - timedelta(seconds=46))
     sweeper.look(ABSENT)
     assert bench.attempt(out.id).cancel_reason == "not_placed"
+
+
+@pytest.mark.parametrize(("moved", "steady"), [(None, True), (80, True), (60, False)])
+def test_a_provider_is_told_whether_our_clock_was_put_elsewhere_since_the_call(
+    bench: Bench, campaign: Campaign, moved: int | None, steady: bool
+) -> None:
+    """An empty log proves only something about the time that was asked for."""
+    attempt = silent(bench, campaign, 70)
+    since = None if moved is None else bench.now() - timedelta(seconds=moved)
+    asked: list[LookupQuery] = []
+
+    def note(query: LookupQuery) -> LookupResult:
+        asked.append(query)
+        return LookupResult(LookupState.UNREACHABLE)
+
+    provider = FakeProvider(found=note)
+    rules = SweepRules(900.0, steady_since=since)
+    look_up_silent_attempts(bench.engine, lambda account: provider.carrier(), rules)
+    (query,) = asked
+    assert query.steady is steady
+    assert query.posted_at == attempt.claimed_at
+    assert timedelta(seconds=69) < query.asked_at - query.posted_at < timedelta(seconds=90)
 
 
 def test_an_account_that_cannot_be_asked_does_not_silence_the_others(
