@@ -5,7 +5,9 @@ stage      the stack, with a handle on everything that can fail
 proxy      TCP proxies before PostgreSQL, Redis, the carrier and the web processes
 clocks     moving the database's clock
 world      accounts, campaigns and people
-faults     every kind of fault; operators adds what people and programs do
+faults     every kind of fault but two
+operators  what people do at the worst instants
+messages   what arrives that should not
 plan       which fault when, by the seed
 checks     the invariants, against rows, logs and the carrier's own log
 run        all of it in order

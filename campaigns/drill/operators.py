@@ -4,7 +4,6 @@ Everything they do goes over the REST API through the same door as the carrier, 
 is a promise. What fails is asked again or given up; a promise is only what was answered.
 """
 
-import json
 import threading
 import time
 from collections import Counter
@@ -13,39 +12,35 @@ from contextlib import suppress
 from typing import Any
 
 import httpx
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.access import Role
 from campaigns.api_keys import create_key
 from campaigns.db import database_now, transaction
 from campaigns.drill.faults import Fault
+from campaigns.drill.messages import Messages
 from campaigns.drill.stage import Stage
-from campaigns.drill.world import BIG_FILE, World
-from campaigns.hints import DIAL, IMPORT, RECALL, HintPublisher
+from campaigns.drill.world import World
 from campaigns.stopping import opt_out_numbers
+from campaigns.store.gate import close_gate
 
 # People who wait for their call in each campaign: enough that it is never idle, few enough that
 # everybody is served soon after the last fault.
 WAITING = 25
 PUSHED = 15
 FEED_SECONDS = 0.7
-SMALL_FILE = 30
 # What people and programs do at the worst instants, by name: the group, and the rest it needs.
 DEEDS = {
-    "opt_out_of_a_queued_call": ("people", 0.0),
-    "opt_out_of_a_claimed_call": ("people", 0.0),
-    "opt_out_of_a_ringing_call": ("people", 0.0),
-    "opt_out_while_claims_wait": ("people", 1.5),
-    "pause": ("people", 0.0),
-    "pause_of_an_account": ("people", 1.5),
-    "stop": ("people", 0.0),
-    "switch_off": ("people", 2.0),
-    "hints_repeated": ("messages", 0.0),
-    "hints_that_mean_nothing": ("messages", 0.0),
-    "events_of_another_attempt": ("messages", 0.0),
-    "events_replayed": ("messages", 0.0),
-    "a_file_to_a_running_campaign": ("messages", 0.0),
-    "a_large_file": ("messages", 0.0),
+    "opt_out_of_a_queued_call": 0.0,
+    "opt_out_of_a_claimed_call": 0.0,
+    "opt_out_of_a_ringing_call": 0.0,
+    "opt_out_while_claims_wait": 1.5,
+    "pause": 0.0,
+    "pause_by_hand": 1.5,
+    "pause_of_an_account": 1.5,
+    "stop": 0.0,
+    "switch_off": 2.0,
 }
 _TARGETS = {
     "queued": "status = 'queued' AND slot_at < clock_timestamp() + interval '0.4 s'",
@@ -60,6 +55,12 @@ _NEXT_TO_BE_CALLED = """
      WHERE status = 'pending' AND next_attempt_at < clock_timestamp() + interval '0.5 s'
        AND zone = ANY (:open)
      ORDER BY next_attempt_at LIMIT 6)
+"""
+# Whoever is to be called in a quiet campaign: there is hardly anybody.
+_FIRST_NUMBERS = """
+    SELECT numbers[number_index + 1] FROM recipients
+    WHERE campaign_id = :campaign AND status IN ('pending', 'in_flight')
+    ORDER BY id DESC LIMIT 1
 """
 # A tick gives a slot some 0.7 s ahead, and a call may be a quarter of a second late for it.
 GATE_HELD_SECONDS = 1.1
@@ -82,14 +83,12 @@ class Operators:
         )
         self.key = key
         self.answered: Counter[str] = Counter()
-        self.imports: dict[int, int] = {}  # import id → rows that everybody can read
         self.created = 0
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="operator")
-        self._hints = HintPublisher(stage.stack.servers.redis_url)
+        self.messages = Messages(stage, world, self._pool, self.insist, self.answered)
         self._resting = threading.Event()
         self._feeder = threading.Thread(target=self._feed, name="feeder", daemon=True)
         self._flash = 0
-        self._files = 0
 
     def start(self) -> None:
         """Begin to feed the campaigns."""
@@ -105,7 +104,7 @@ class Operators:
         """Drop the connections."""
         self._resting.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._hints.close(1)
+        self.messages.close()
         self._api.close()
 
     # Asking.
@@ -182,10 +181,10 @@ class Operators:
 
     def faults(self) -> list[Fault]:
         """What they do, as faults."""
-        return [
-            Fault(name, group, getattr(self, f"_{name}"), rest)
-            for name, (group, rest) in DEEDS.items()
+        own = [
+            Fault(name, "people", getattr(self, f"_{name}"), rest) for name, rest in DEEDS.items()
         ]
+        return own + self.messages.faults()
 
     def _opt_out_of_a_queued_call(self, stage: Stage) -> str | None:
         return self._opt_out("queued")
@@ -219,11 +218,14 @@ class Operators:
         """Some opt out in a transaction that takes its time: every claim waits for it.
 
         One is queued, and is cancelled by it. The others are about to be: the tick gives them slots
-        before it is committed, and nobody but the claim can know.
+        before it is committed, and nobody but the claim can know. Claims of one account wait behind
+        the first of them; of the quiet account that is the claim of one who has just opted out.
         """
         numbers = stage.column(_NEXT_TO_BE_CALLED, open=self._world.open_zones)
         if not numbers:
             return None
+        self.push(self._world.quiet, 1)
+        numbers += stage.column(_FIRST_NUMBERS, campaign=self._world.quiet)
 
         def work() -> None:
             with suppress(SQLAlchemyError), transaction(stage.engine) as session:
@@ -241,6 +243,30 @@ class Operators:
         self._soon("pause", "POST", f"{path}/pause", json={"why": "drill"})
         stage.later(2.5, lambda: self._soon("resume", "POST", f"{path}/resume"))
         return f"campaign {campaign_id} for 2.5 s"
+
+    def _pause_by_hand(self, stage: Stage) -> str | None:
+        """A row is changed in the database, as in a repair: what is queued stays queued."""
+        campaign_id = stage.rng.choice(self._world.dialling)
+        if not self._set_by_hand(campaign_id, "running", "paused"):
+            return None
+        stage.later(2, lambda: self._pool.submit(self._resume_by_hand, campaign_id))
+        return f"campaign {campaign_id} for 2 s"
+
+    def _resume_by_hand(self, campaign_id: int) -> None:
+        for _ in range(50):
+            with suppress(SQLAlchemyError):
+                self._set_by_hand(campaign_id, "paused", "running")
+                return
+            time.sleep(0.2)
+
+    def _set_by_hand(self, campaign_id: int, before: str, status: str) -> bool:
+        with transaction(self._stage.engine) as session:
+            close_gate(session)
+            changed = session.execute(
+                text("UPDATE campaigns SET status = :status WHERE id = :id AND status = :before"),
+                {"id": campaign_id, "status": status, "before": before},
+            )
+            return bool(changed.rowcount)  # type: ignore[attr-defined] # an UPDATE has one
 
     def _pause_of_an_account(self, stage: Stage) -> str | None:
         self._soon("pause of an account", "POST", "/accounts/east/pause", json={"why": "drill"})
@@ -270,104 +296,3 @@ class Operators:
         self._soon("switch off", "POST", "/switch/off", json={"why": "drill"})
         stage.later(1.5, lambda: self._soon("switch on", "POST", "/switch/on"))
         return "for 1.5 s"
-
-    # What arrives that should not.
-
-    def _hints_repeated(self, stage: Stage) -> str | None:
-        ids = stage.column("SELECT id FROM attempts WHERE status = 'queued'")
-        for _ in range(5):
-            self._hints.dial(ids)
-        return f"{len(ids)} attempts five times" if ids else None
-
-    def _hints_that_mean_nothing(self, stage: Stage) -> str | None:
-        """Ids that never were, or are long over, and messages that are no JSON."""
-        old = stage.column("SELECT id FROM attempts ORDER BY random() LIMIT 20")
-        self._hints.dial([*old, 10**12])
-        self._hints.send(RECALL, [*old, 10**12])
-        self._hints.send(IMPORT, 10**12)
-        self._hints.send(DIAL, "not a list")
-        return f"{len(old)} old attempts"
-
-    def _event_of(self, attempt_id: int) -> tuple[str, bytes] | None:
-        raw = self._stage.value(
-            "SELECT raw FROM call_events WHERE attempt_id = :id AND source = 'webhook'"
-            " ORDER BY id DESC LIMIT 1",
-            id=attempt_id,
-        )
-        return None if raw is None else (self._world.vault.attempt_token(attempt_id), raw.encode())
-
-    def _events_of_another_attempt(self, stage: Stage) -> str | None:
-        """The last word about one call, sent to the address of another one of that account."""
-        live = stage.value(
-            "SELECT id FROM attempts WHERE status IN ('ringing', 'in_progress') ORDER BY random()"
-            " LIMIT 1"
-        )
-        over = stage.value(
-            "SELECT a.id FROM attempts a JOIN call_events e ON e.attempt_id = a.id"
-            " WHERE a.status = 'ended' AND e.kind = 'ended' AND a.provider_call_id IS NOT NULL"
-            " AND a.account_id = (SELECT account_id FROM attempts WHERE id = :live)"
-            " ORDER BY a.id DESC LIMIT 1",
-            live=live,
-        )
-        found = self._event_of(over) if live and over else None
-        if found is None:
-            return None
-        self._send_event(self._world.vault.attempt_token(live), found[1])
-        return "one"
-
-    def _events_replayed(self, stage: Stage) -> str | None:
-        sent = 0
-        for attempt_id in stage.column(
-            "SELECT id FROM attempts WHERE status = 'ended' ORDER BY random() LIMIT 10"
-        ):
-            if found := self._event_of(attempt_id):
-                self._send_event(*found)
-                sent += 1
-        return f"{sent} old events" if sent else None
-
-    def _send_event(self, token: str, body: bytes) -> None:
-        url = f"{self._stage.public_url}/hooks/signalwire/{token}"
-        content_type = "application/json" if _is_json(body) else "application/x-www-form-urlencoded"
-
-        def work() -> None:
-            with suppress(httpx.HTTPError):
-                httpx.post(
-                    url, content=body, headers={"Content-Type": content_type}, trust_env=False
-                )
-
-        with suppress(RuntimeError):
-            self._pool.submit(work)
-
-    def _import(self, campaign_id: int, rows: int) -> str | None:
-        self._files += 1
-        content, name = self._world.file(rows), f"list {self._files}.csv"
-
-        def work() -> None:
-            # Sent again until it is answered: the same file is one import.
-            with suppress(TimeoutError):
-                answer = self.insist(
-                    "POST", "/imports", 20,
-                    params={"campaign_id": campaign_id},
-                    files={"file": (name, content)},
-                )  # fmt: skip
-                if answer.is_success:
-                    self.imports[answer.json()["id"]] = rows
-                    self.answered["import"] += 1
-
-        with suppress(RuntimeError):
-            self._pool.submit(work)
-        return f"{rows} rows"
-
-    def _a_file_to_a_running_campaign(self, stage: Stage) -> str | None:
-        return self._import(self._world.announcement, SMALL_FILE)
-
-    def _a_large_file(self, stage: Stage) -> str | None:
-        return self._import(self._world.archive, BIG_FILE)
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        json.loads(body)
-    except ValueError:
-        return False
-    return True

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.drill.faults import FAULTS, Fault
+from campaigns.drill.messages import MESSAGES
 from campaigns.drill.operators import DEEDS
 from campaigns.drill.stage import Stage
 from campaigns.errors import InvalidInput
@@ -24,7 +25,8 @@ def groups() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, group in (
         *((fault.name, fault.group) for fault in FAULTS.values()),
-        *((name, group) for name, (group, _) in DEEDS.items()),
+        *((name, "people") for name in DEEDS),
+        *((name, "messages") for name in MESSAGES),
     ):
         found.setdefault(group, []).append(name)
     return found
@@ -64,21 +66,22 @@ class Plan:
         now = time.monotonic()
         if now >= self._next_token:
             self._next_token = now + self._rng.uniform(*TOKENS)
-            self._begin(self._points.take())
+            self._begin(self._points)
         if now >= self._next:
             self._next = now + self._rng.uniform(CLOSEST, FARTHEST)
-            heavy = self._heavy.take() if now >= self._heavy_after else None
-            self._begin(heavy or self._light.take())
+            self._begin(self._heavy if self._heavy and now >= self._heavy_after else self._light)
 
-    def _begin(self, fault: Fault | None) -> None:
+    def _begin(self, deck: "_Deck") -> None:
+        fault = deck.take()
         if fault is None:
             return
         try:
             told = fault.begin(self._stage)
         except (SQLAlchemyError, OSError, RedisError) as error:  # what it needs is away
             self.diary.append((time.time(), fault.name, f"not now: {type(error).__name__}"))
-            return
+            told = None
         if told is None:
+            deck.put_back(fault)
             return
         self.fired[fault.name] += 1
         self.diary.append((time.time(), fault.name, told))
@@ -92,9 +95,20 @@ class _Deck:
     def __init__(self, faults: Sequence[Fault], rng: random.Random) -> None:
         self._faults, self._rng = list(faults), rng
         self._left: list[Fault] = []
+        self._put_back: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._faults)
 
     def take(self) -> Fault | None:
         """The next one; None when there are none at all."""
         if not self._left:
             self._left = self._rng.sample(self._faults, len(self._faults))
+            self._put_back.clear()
         return self._left.pop() if self._left else None
+
+    def put_back(self, fault: Fault) -> None:
+        """It met nothing to disturb: once more, as the last of this round."""
+        if fault.name not in self._put_back:
+            self._put_back.add(fault.name)
+            self._left.insert(0, fault)

@@ -262,7 +262,7 @@ class _Drill:
     def _files_half_imported(self) -> list[str]:
         """A file that was taken is imported whole."""
         missing = []
-        for import_id, rows in self._operators.imports.items():
+        for import_id, rows in self._operators.messages.imports.items():
             there = self._stage.value(
                 "SELECT count(*) FROM recipients WHERE import_id = :id", id=import_id
             )

@@ -1,10 +1,10 @@
-"""Who is called in a drill: two accounts, campaigns in open and closed hours, ever new people."""
+"""Who is called in a drill: three accounts, campaigns in open and closed hours, ever new people."""
 
 import csv
 import io
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,7 +31,7 @@ RETRIES = {
     "max_attempts": 3,
 }
 MOST_CALLS = 3  # to one person
-ACCOUNTS = ("east", "west")
+ACCOUNTS = ("east", "west", "north")  # north has one campaign, and seldom anybody to call
 FLASHES = 12  # campaigns that are stopped half-way, one after the other
 FIRST_PEOPLE = 120
 BIG_FILE = 4000  # rows that take the importer a second or more
@@ -46,6 +46,7 @@ class World:
     reminder: int
     announcement: int
     flashes: list[int]
+    quiet: int  # alone on its account: whoever is pushed into it is the next to be called there
     archive: int  # a draft that only ever receives files
     vault: Vault
     open_zones: list[str]
@@ -98,6 +99,7 @@ def build(stage: Stage, vault: Vault) -> World:
                 create_campaign(session, _announcement(f"Flash {n}", "west")).id
                 for n in range(FLASHES)
             ],
+            quiet=create_campaign(session, _quiet()).id,
             archive=create_campaign(session, _announcement("Archive", "east")).id,
             vault=vault,
             open_zones=people.zones_by_hour(now)[0],
@@ -108,7 +110,8 @@ def build(stage: Stage, vault: Vault) -> World:
     with transaction(stage.engine) as session:
         _push(session, world, world.announcement, now)
         _push(session, world, world.flashes[0], now)
-        for campaign_id in (*world.dialling, world.flashes[0]):
+        _push_somebody_who_waits(session, world, now)
+        for campaign_id in (*world.dialling, world.flashes[0], world.quiet):
             start_campaign(session, campaign_id, database_now(session))
     return world
 
@@ -118,6 +121,15 @@ def _push(session: Session, world: World, campaign_id: int, now: datetime) -> No
         importing.PushedRecipient.model_validate(one) for one in world.people(campaign_id, 40, now)
     ]
     importing.push_recipients(session, campaign_id, found, now)
+
+
+def _push_somebody_who_waits(session: Session, world: World, now: datetime) -> None:
+    """In closed hours all through the drill: the quiet campaign is never done."""
+    closed = people.zones_by_hour(now)[1]
+    somebody = {"numbers": [next(world._numbers)], "name": "Nobody yet", "zone": closed[0]}
+    importing.push_recipients(
+        session, world.quiet, [importing.PushedRecipient.model_validate(somebody)], now
+    )
 
 
 def _import_first_people(stage: Stage, world: World, now: datetime, rng: random.Random) -> None:
@@ -178,6 +190,10 @@ def _reminder() -> NewCampaign:
         retry_policy=RETRIES,
         reminder={"offset": 3 * 86400, "deadline": 0},
     )
+
+
+def _quiet() -> NewCampaign:
+    return replace(_announcement("Quiet", "north"), windows=people.WINDOWS)
 
 
 def _announcement(name: str, account: str) -> NewCampaign:

@@ -1,17 +1,32 @@
-"""Faults of the carrier: a knob of the simulator each, turned up for a few seconds."""
+"""Faults of the carrier: a knob of the simulator each, turned up for some seconds."""
 
 from typing import Any
 
 from campaigns.drill.faults.registry import FAULTS, Fault
 from campaigns.drill.stage import Stage
 
+# A knob that has met no call yet stays turned up for so many times as long.
+LONGER = 3
+
+
+def _struck(stage: Stage, knob: str | None) -> int:
+    return stage.carrier_faults().get(knob, 0) if knob is not None else 0
+
 
 def _knob(name: str, group: str, knob: str | None, seconds: float = 3, **turned: Any) -> None:
     still = {key: _STILL.get(key, 0.0) for key in turned}
 
     def begin(stage: Stage) -> str | None:
+        before = _struck(stage, knob)
         stage.turn(**turned)
-        stage.later(seconds, lambda: stage.turn(**still))
+
+        def turn_back(longer: int) -> None:
+            if longer and knob is not None and _struck(stage, knob) == before:
+                stage.later(seconds, lambda: turn_back(longer - 1))
+            else:
+                stage.turn(**still)
+
+        stage.later(seconds, lambda: turn_back(LONGER))
         return ", ".join(f"{key} {value}" for key, value in turned.items())
 
     begin.__name__ = name

@@ -125,6 +125,20 @@ no_opt_out_check = claim_rewritten(
     ("NOT opted_out(r.numbers, a.campaign_id, claimed)", "claimed IS NOT NULL")
 )
 
+_LOCK = "pg_advisory_xact_lock_shared(7420001)"
+lock_and_gate_in_one = claim_rewritten(
+    (f"PERFORM {_LOCK};", "PERFORM 1;"),
+    ("WITH mine AS (", f"WITH gate AS MATERIALIZED (SELECT {_LOCK} AS held), mine AS ("),
+    ("FROM attempts a, campaigns c,", "FROM gate, attempts a, campaigns c,"),
+    ("WHERE a.id = ANY (p_ids)", "WHERE gate.held IS NOT NULL AND a.id = ANY (p_ids)"),
+)
+campaign_not_asked = claim_rewritten(("c.status = 'running'", "c.status IS NOT NULL"))
+
+
+def numbers_not_held(attempts: Any) -> None:
+    """Nobody shares a telephone, it is thought."""
+    attempts.hold_numbers = lambda session, ids, numbers: set(ids)
+
 
 def slots_at_once(pacing: Any) -> None:
     """Whoever is due has a slot at once."""
@@ -164,6 +178,9 @@ MUTANTS: dict[str, dict[str, Any]] = {
     "doubt_is_failure": {"campaigns.recording": doubt_is_failure},
     "keys_forgotten": {"campaigns.stopping": keys_forgotten},
     "no_opt_out_check": {"campaigns.migrations": no_opt_out_check},
+    "lock_and_gate_in_one": {"campaigns.migrations": lock_and_gate_in_one},
+    "campaign_not_asked": {"campaigns.migrations": campaign_not_asked},
+    "numbers_not_held": {"campaigns.store.attempts": numbers_not_held},
     "no_slots": {"campaigns.pacing": slots_at_once, "campaigns.dialing.dialer": no_distance},
     "always_open": {"campaigns.dispatcher.hours": always_open},
     "no_quarantine": {"campaigns.sweeping": no_quarantine},

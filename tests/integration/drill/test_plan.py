@@ -68,6 +68,26 @@ def test_a_seed_gives_one_order_and_every_fault_comes_before_any_comes_again() -
     assert order(7) != order(8)
 
 
+def test_a_fault_that_met_nothing_comes_once_more_in_its_round() -> None:
+    tried: list[str] = []
+
+    def fault(name: str, told: str | None) -> Fault:
+        def begin(stage: Stage) -> str | None:
+            tried.append(name)
+            return told
+
+        return Fault(name, "people", begin, 0.0)
+
+    faults = [fault("idle", None), *(fault(f"fault {n}", "done") for n in range(4))]
+    plan = Plan(None, faults, 1)  # type: ignore[arg-type] # these need no stage
+    for _ in range(12):
+        plan._next = 0.0
+        plan.step()
+    assert [tried[:6].count("idle"), tried[6:].count("idle")] == [2, 2]
+    assert tried[5] == tried[11] == "idle"
+    assert plan.fired == {f"fault {n}": 2 for n in range(4)}
+
+
 def test_the_database_clock_is_moved_for_statements_and_defaults_stay(
     engine: Engine, database_url: str
 ) -> None:
