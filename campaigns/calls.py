@@ -102,6 +102,7 @@ class LookupState(StrEnum):
     ABSENT = "absent"
     AMBIGUOUS = "ambiguous"  # several calls match: one of them may be ours
     UNREACHABLE = "unreachable"  # no answer; nothing is known
+    UNREADABLE = "unreadable"  # an answer that proves nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Status only moves forward. The first end wins; later words may add facts. An `un
 silence had decided is provisional, and one word from the carrier replaces it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -221,6 +221,8 @@ def _progressed(
     if not moves_forward(attempt.status, status):
         if status is AttemptStatus.IN_PROGRESS and attempt.answered_at is None:
             return _answered_after_end(session, attempt, now), NOTHING
+        if status is AttemptStatus.RINGING and attempt.ringing_at is None:
+            return _rang_after_all(session, attempt, now), NOTHING
         return "late", NOTHING
     call_status.move_forward(session, attempt.id, status, now)
     return "applied", wanted_back if status is AttemptStatus.RINGING else NOTHING
@@ -232,6 +234,15 @@ def _answered_after_end(session: Session, attempt: LockedAttempt, now: datetime)
     if attempt.status is AttemptStatus.ENDED and attempt.provisional:
         _end(session, attempt, _answered_disposition(attempt, None), None, now)
         return "replaced unknown"
+    return "fact added"
+
+
+def _rang_after_all(session: Session, attempt: LockedAttempt, now: datetime) -> str:
+    """`ringing` came late: a call that was taken back had rung before, and so it counts."""
+    call_status.add_facts(session, attempt.id, ringing_at=now)
+    if attempt.disposition is Disposition.CANCELED:
+        _end(session, replace(attempt, ringing_at=now), Disposition.CANCELED, None, now)
+        return "counted"
     return "fact added"
 
 

@@ -57,6 +57,8 @@ RECALL_AGAIN_SECONDS = 2.0
 # A process that gave no sign of life for so long was killed: one that stops takes its sign back.
 DEAD_SECONDS = 900.0
 
+NOTHING_LEARNT = (LookupState.UNREACHABLE, LookupState.UNREADABLE)
+
 CarrierOf = Callable[[int], Carrier]
 
 
@@ -157,7 +159,7 @@ def look_up_silent_attempts(engine: Engine, carrier_of: CarrierOf, rules: SweepR
             result = _ask(engine, carrier_of, one, rules)
             crash_point("look_up_answered")
         if result.state is LookupState.UNREACHABLE:
-            unreachable.add(one.account_id)
+            unreachable.add(one.account_id)  # one that answers nonsense about a call is asked on
         log.info("look-up attempt=%d found=%s %s", one.id, result.state, result.detail)
         try:
             _learn(engine, one, result, rules)
@@ -199,7 +201,7 @@ def _learn(engine: Engine, one: SilentAttempt, result: LookupResult, rules: Swee
         _apply_found(engine, one, result.event)
     with transaction(engine) as session:
         now = database_now(session)
-        if result.state is LookupState.UNREACHABLE:
+        if result.state in NOTHING_LEARNT:
             recalls.note_lookup_failed(session, one.id, now)
             empties, over = 0, False
         else:
@@ -241,12 +243,14 @@ def _conclude_silence(
     attempt = call_status.lock_attempt(session, one.id)
     if attempt is None or attempt.status not in LIVE:
         return
-    endless = now - one.claimed_at >= timedelta(seconds=GIVE_UP * one.time_scale)
+    # A clock put ahead by a day ends nothing: a quarantine of steady time is waited for as well.
+    waited = now - rules.since(one.claimed_at) >= quarantine_of(one, rules)
+    endless = waited and now - one.claimed_at >= timedelta(seconds=GIVE_UP * one.time_scale)
     ended_somehow = result.state is LookupState.ENDED and attempt.in_doubt_at is not None
     unclear = over and result.state is LookupState.AMBIGUOUS
     if empties >= EMPTY_LOOKUPS and _may_still_be_posted(attempt, rules, now):
         return
-    if empties >= EMPTY_LOOKUPS and _never_placed(attempt, result):
+    if empties >= EMPTY_LOOKUPS and _never_placed(session, attempt, result):
         cancelled = attempts.cancel_claimed_attempts(session, [one.id], None, "not_placed", now)
         release_cancelled(session, cancelled, now)
     elif empties >= EMPTY_LOOKUPS or unclear or endless or ended_somehow:
@@ -261,11 +265,13 @@ def _may_still_be_posted(attempt: LockedAttempt, rules: SweepRules, now: datetim
     return unanswered and waited < timedelta(seconds=POST_SECONDS)
 
 
-def _never_placed(attempt: LockedAttempt, result: LookupResult) -> bool:
-    """Whether nothing at all speaks for a call: no id, no event, no listing that might be ours."""
+def _never_placed(session: Session, attempt: LockedAttempt, result: LookupResult) -> bool:
+    """Whether nothing at all speaks for a call: no id, no listing that might be ours, no event,
+    not even one that tells nothing, and nobody who fetched what it is to say."""
     return (
         result.state is LookupState.ABSENT
         and attempt.status is AttemptStatus.DIALING
         and attempt.provider_call_id is None
         and attempt.accepted_at is None
+        and not call_status.is_heard_of(session, attempt.id)
     )

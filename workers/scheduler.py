@@ -48,7 +48,7 @@ from campaigns.local.owner import exit_with_owner
 from campaigns.notifying.delivery import Courier, Outside, forget_old_deliveries
 from campaigns.provisioning import Carriers
 from campaigns.publicity import probe_public_url
-from campaigns.store import dispatch, imports, installation, recurrences, signs
+from campaigns.store import dispatch, imports, installation, recalls, recurrences, signs
 from campaigns.vault import vault
 from workers.watch import Beat, end_within
 
@@ -189,6 +189,7 @@ class SchedulerProcess:
             return False
         log.info("this scheduler leads, term %d", term)
         self._leadership = Leadership(self._name, term)
+        self._clock = SteadyClock()  # nobody looked at it for as long as somebody else led
         crash_point("lease_taken")
         return True
 
@@ -227,7 +228,8 @@ class SchedulerProcess:
     def look_up(self) -> None:
         """Ask the providers about silent attempts."""
         with transaction(self._engine) as session:
-            steady = self._clock.steady_since(database_now(session), boot_seconds())
+            newest = recalls.newest_live_claim(session)
+            steady = self._clock.steady_since(database_now(session), boot_seconds(), newest)
         rules = replace(self._sweep_rules, steady_since=steady)
         sweeping.look_up_silent_attempts(self._engine, self._carriers.of, rules)
 

@@ -202,14 +202,21 @@ class Dialer:
         # Claimed, so it goes out at its instant, unless that is beyond what the claim allows: then
         # the clock has jumped, and nobody waits for as long as that.
         time.sleep(max(min(at, latest) - boot_seconds(), 0.0))
+        turn = threading.Lock()
         try:
-            self._pool.submit(self._place, one, min(latest, at + PUNCTUAL_SECONDS), latest)
-        except RuntimeError:  # the pool is closing: this process is going away
-            self._free.release()
-            self._cancel(one, "stale_claim")
+            self._pool.submit(self._place, one, min(latest, at + PUNCTUAL_SECONDS), latest, turn)
+        except RuntimeError:  # the pool is closing, or no thread could be started: in that case the
+            # call is in its queue all the same, and whoever takes its turn first decides.
+            if turn.acquire(blocking=False):
+                self._free.release()
+                self._cancel(one, "stale_claim")
 
-    def _place(self, one: Claimed, begun_by: float, written_by: float) -> None:
-        """The body of one call, on a thread of its own."""
+    def _place(
+        self, one: Claimed, begun_by: float, written_by: float, turn: threading.Lock
+    ) -> None:
+        """The body of one call, on a thread of its own, for whoever takes its `turn`."""
+        if not turn.acquire(blocking=False):
+            return  # cancelled: the pool had refused it and kept it
         try:
             answer = self._post(one, begun_by, written_by)
         finally:

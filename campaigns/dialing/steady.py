@@ -16,18 +16,28 @@ class SteadyClock:
     """
 
     def __init__(self) -> None:
+        self._first: tuple[datetime, float] | None = None
         self._last: tuple[datetime, float] | None = None
         self._since: datetime | None = None
 
-    def steady_since(self, now: datetime, boot: float) -> datetime:
+    def steady_since(self, now: datetime, boot: float, newest: datetime | None) -> datetime:
         """Since when the database's clock has run evenly, as far as this process has seen.
+
+        That may lie ahead: a clock that was put back shows a time once more, and nothing that
+        carries it can be told from what carried it before. So it is steady only when it is
+        beyond whatever it has shown.
 
         Args:
             now: the database's time.
             boot: seconds since boot, at the same moment.
+            newest: the latest time of it that is on record, if any.
         """
-        if self._last is None or not self._even(now - self._last[0], boot - self._last[1]):
-            self._since = now
+        looks = [look for look in (self._first, self._last) if look is not None]
+        steady = looks and all(self._even(now - at, boot - then) for at, then in looks)
+        if not steady or (newest is not None and newest > now + TOLERANCE):
+            shown = [at for at, _ in looks] + ([newest] if newest is not None else [])
+            self._since = max([now, *shown])
+            self._first = now, boot
         self._last = now, boot
         assert self._since is not None
         return self._since

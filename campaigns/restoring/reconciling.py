@@ -27,8 +27,9 @@ from campaigns.store import call_status, dispatch, events, gate, installation
 from campaigns.store.installation import Candidate, Restoration
 from campaigns.store.opt_outs import NewOptOut
 
-# Calls may stand in the log a little before the database was marked last.
-BEFORE = timedelta(minutes=2)
+# Calls may stand in the log before the database was marked last: its clock may have been ahead, by
+# an hour if somebody had mistaken the zone. What is known of them is not booked again.
+BEFORE = timedelta(hours=3)
 # A live provider's log may be late by minutes; what was called just before is in it by then.
 LOG_LAG = timedelta(minutes=15)
 # A live attempt's own call is in the log at most this long after its claim.

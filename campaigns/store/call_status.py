@@ -95,6 +95,19 @@ def call_id_is_taken(session: Session, account_id: int, call_id: str, attempt_id
     )
 
 
+def is_heard_of(session: Session, attempt_id: int) -> bool:
+    """Whether anything ever came about the attempt, or its document was fetched."""
+    return bool(
+        session.execute(
+            text("""
+                SELECT EXISTS (SELECT 1 FROM call_events WHERE attempt_id = :id)
+                    OR EXISTS (SELECT 1 FROM attempts WHERE id = :id AND served_at > 'epoch')
+            """),
+            {"id": attempt_id},
+        ).scalar_one()
+    )
+
+
 def note_in_doubt(session: Session, attempt_id: int, reason: str, now: datetime) -> None:
     """Nobody can say whether the call exists; it keeps its recipient, its number and its slot.
 
@@ -165,6 +178,7 @@ def add_facts(
     attempt_id: int,
     *,
     answered_by: str | None = None,
+    ringing_at: datetime | None = None,
     answered_at: datetime | None = None,
     disposition: Disposition | None = None,
 ) -> None:
@@ -173,6 +187,7 @@ def add_facts(
         text("""
             UPDATE attempts
             SET answered_by = coalesce(:answered_by, answered_by),
+                ringing_at = coalesce(ringing_at, :ringing_at),
                 answered_at = coalesce(answered_at, :answered_at),
                 disposition = CASE WHEN status = 'ended'
                                    THEN coalesce(:disposition, disposition) END
@@ -181,6 +196,7 @@ def add_facts(
         {
             "id": attempt_id,
             "answered_by": answered_by,
+            "ringing_at": ringing_at,
             "answered_at": answered_at,
             "disposition": disposition.value if disposition else None,
         },

@@ -98,7 +98,8 @@ def renew_lease(session: Session, holder: str, term: int, seconds: float) -> boo
 def take_lease(session: Session, holder: str, seconds: float) -> int | None:
     """Become leader under a new term if nobody leads; None while somebody does.
 
-    The current leader's row lock is not waited for: whoever holds it is alive and ticking.
+    The current leader's row lock is not waited for: whoever holds it is alive and ticking. A lease
+    that would last for longer than any is from before the clock was put back.
     """
     # Asked first, because an insert that conflicts waits for the leader's tick to end.
     session.execute(
@@ -111,9 +112,12 @@ def take_lease(session: Session, holder: str, seconds: float) -> int | None:
     )
     free = session.execute(
         text("""
-            SELECT term FROM leases WHERE name = 'scheduler' AND expires_at < clock_timestamp()
+            SELECT term FROM leases
+            WHERE name = 'scheduler' AND (expires_at < clock_timestamp()
+                OR expires_at > clock_timestamp() + 4 * make_interval(secs => :seconds))
             FOR UPDATE SKIP LOCKED
-        """)
+        """),
+        {"seconds": seconds},
     ).scalar_one_or_none()
     if free is None:
         return None

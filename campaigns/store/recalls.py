@@ -227,6 +227,17 @@ def note_recalled(session: Session, ids: Sequence[int], at: datetime | None) -> 
     )
 
 
+def newest_live_claim(session: Session) -> datetime | None:
+    """When the latest attempt was claimed that is not over."""
+    newest: datetime | None = session.execute(
+        text("""
+            SELECT max(claimed_at) FROM attempts
+            WHERE status IN ('dialing', 'ringing', 'in_progress')
+        """)
+    ).scalar_one()
+    return newest
+
+
 def silent_attempts(
     session: Session,
     now: datetime,
@@ -240,7 +251,7 @@ def silent_attempts(
     """Live attempts silent for longer than their status allows, not looked up within `again`.
 
     All limits are seconds and are scaled by the account's time scale. An attempt in doubt is due
-    for a look-up at once.
+    for a look-up at once, and so is one that was looked up later than now: the clock was put back.
     """
     rows = session.execute(
         text("""
@@ -251,7 +262,7 @@ def silent_attempts(
             JOIN caller_ids f ON f.id = a.caller_id_id
             JOIN campaigns c ON c.id = a.campaign_id
             WHERE a.status IN ('dialing', 'ringing', 'in_progress')
-              AND (a.looked_up_at IS NULL
+              AND (a.looked_up_at IS NULL OR a.looked_up_at > :now
                    OR a.looked_up_at < :now - make_interval(secs => :again * k.time_scale))
               AND (a.in_doubt_at IS NOT NULL OR CASE a.status
                 WHEN 'dialing' THEN a.claimed_at < :now

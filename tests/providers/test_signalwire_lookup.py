@@ -123,7 +123,7 @@ def test_an_odd_id_cannot_reach_another_address(wire):
 def test_an_answer_that_proves_nothing_is_never_absence(wire, call_id, status, body):
     found = wire.replies(status, body).provider.look_up(query(call_id))
 
-    assert found.state is LookupState.UNREACHABLE
+    assert found.state is LookupState.UNREADABLE
     assert found.detail
 
 
@@ -188,7 +188,7 @@ def test_calls_of_other_attempts_are_never_adopted(wire):
         (-60, LookupState.LIVE),
         (0, LookupState.LIVE),
         (120, LookupState.LIVE),
-        (121, LookupState.ABSENT),
+        (121, LookupState.AMBIGUOUS),  # late, and perhaps ours all the same
     ],
 )
 def test_the_time_must_fit(wire, after, state):
@@ -204,7 +204,7 @@ def test_the_time_must_fit(wire, after, state):
         (-61, LookupState.ABSENT),
         (-60, LookupState.LIVE),
         (120, LookupState.LIVE),
-        (121, LookupState.ABSENT),
+        (121, LookupState.AMBIGUOUS),  # late, and perhaps ours all the same
     ],
 )
 def test_the_time_must_fit_by_the_providers_clock(wire, hours, after, state):
@@ -224,12 +224,40 @@ def test_a_clock_put_elsewhere_since_the_call_proves_nothing_empty(wire, minutes
 
 
 @pytest.mark.parametrize("date", ["", "soon", "Sun, 32 Mar 2026 12:00:00 GMT"])
-def test_an_answer_without_a_date_is_searched_widely(wire, date):
-    wire.replies(200, page(log(after=-86_400)), date=date)
-    assert wire.provider.look_up(query()).state is LookupState.LIVE
+@pytest.mark.parametrize(
+    ("after", "state"),
+    [
+        (-86_461, LookupState.ABSENT),
+        (-86_460, LookupState.AMBIGUOUS),
+        (-61, LookupState.AMBIGUOUS),
+        (-60, LookupState.LIVE),
+        (120, LookupState.LIVE),
+        (9_999_999, LookupState.AMBIGUOUS),
+    ],
+)
+def test_without_a_date_nothing_is_adopted_that_may_be_another_call(wire, date, after, state):
+    wire.replies(200, page(log(after=after)), date=date)
 
-    wire.replies(200, page(log(after=-86_401)), date=date)
-    assert wire.provider.look_up(query()).state is LookupState.ABSENT
+    assert wire.provider.look_up(query()).state is state
+
+
+def test_a_call_at_its_time_is_adopted_beside_others_only_when_the_time_is_sure(wire):
+    wire.replies(200, page(log("mine"), log("later", after=500)))
+    assert wire.provider.look_up(query()).event.provider_call_id == "mine"
+
+    found = wire.provider.look_up(query(steady=False))
+    assert (found.state, found.event) == (LookupState.AMBIGUOUS, None)
+
+
+@pytest.mark.parametrize(
+    ("after", "state"), [(-61 - 90, LookupState.ABSENT), (-60 - 90, LookupState.LIVE)]
+)
+def test_a_clock_that_is_being_set_right_has_gone_wrong_since_the_call(wire, after, state):
+    """Our clock runs up to a tenth faster then, and looks steady: 90 s in 900."""
+    asked = POSTED + timedelta(seconds=900)
+    wire.replies(200, page(log(after=after)), date="Sun, 01 Mar 2026 12:15:00 GMT")
+
+    assert wire.provider.look_up(query(asked=asked)).state is state
 
 
 @pytest.mark.parametrize("year", ["0001", "9999"])
@@ -238,7 +266,7 @@ def test_a_date_out_of_reach_proves_nothing(wire, year):
     wire.replies(200, page(), date=f"Mon, 01 Jan {year} 00:00:00 GMT")
 
     found = wire.provider.look_up(query(asked=asked))
-    assert found.state is LookupState.UNREACHABLE
+    assert found.state is LookupState.UNREADABLE
 
 
 def test_a_providers_clock_days_behind_is_asked_for_its_own_days(wire):
@@ -278,7 +306,7 @@ def test_records_without_numbers_are_passed_over(wire):
 def test_a_match_without_a_usable_id_proves_nothing(wire, call_id):
     wire.replies(200, page(log(call_id)))
 
-    assert wire.provider.look_up(query()).state is LookupState.UNREACHABLE
+    assert wire.provider.look_up(query()).state is LookupState.UNREADABLE
 
 
 def test_pages_are_followed_to_the_end_and_only_at_our_own_address(wire):
@@ -305,7 +333,7 @@ def test_a_failing_later_page_is_never_absence(wire):
 
     wire.answer = answer
 
-    assert wire.provider.look_up(query()).state is LookupState.UNREACHABLE
+    assert wire.provider.look_up(query()).state is LookupState.UNREADABLE
 
 
 def test_pages_from_newest_to_oldest_are_left_once_they_are_too_old(wire):
@@ -331,7 +359,7 @@ def test_pages_from_oldest_to_newest_are_not_left_early(wire):
 
 
 @pytest.mark.parametrize("next_link", ["?page_token=same", "?n=%d", "/api/voice/logs", 5, ["x"]])
-def test_endless_or_unreadable_pages_end_as_unreachable(wire, next_link):
+def test_endless_or_unreadable_pages_prove_nothing(wire, next_link):
     def answer(request: httpx.Request) -> httpx.Response:
         link = next_link
         if isinstance(link, str) and "%d" in link:
@@ -340,5 +368,5 @@ def test_endless_or_unreadable_pages_end_as_unreachable(wire, next_link):
 
     wire.answer = answer
 
-    assert wire.provider.look_up(query()).state is LookupState.UNREACHABLE
+    assert wire.provider.look_up(query()).state is LookupState.UNREADABLE
     assert len(wire.requests) <= 101  # the first page may be asked for twice

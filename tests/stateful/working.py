@@ -45,6 +45,7 @@ class MovedThreading:
     """What the dialer takes from `threading`: to wait for an event is to let time pass."""
 
     Semaphore = threading.Semaphore
+    Lock = threading.Lock
 
     def __init__(self, moved: MovedClock) -> None:
         class Event(threading.Event):

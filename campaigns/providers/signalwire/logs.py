@@ -28,10 +28,13 @@ from campaigns.providers.signalwire.answers import decoded, http_date, is_call_i
 from campaigns.providers.signalwire.calling import CallingApi
 from campaigns.providers.signalwire.words import DETECTIONS, STATES, how_it_ended, plain
 
-# Around the instant of the POST by the provider's clock, see `_span`.
+# Around the instant of the POST by the provider's clock, see `_search`.
 SLACK_BEFORE = timedelta(seconds=60)  # a `Date` is cut to seconds, and its answer may be slow
 SLACK_AFTER = timedelta(seconds=120)  # the same, and the POST may have been slow
-# Before, when nobody can say what the provider's clock showed at the POST; there is no end then.
+# And this share of the time since: a clock that is being set right runs up to so much faster or
+# slower (chrony's `maxslewrate`), and ours looks steady meanwhile.
+SLEW = 0.1
+# Before, when nobody can say what the provider's clock showed at the POST.
 SLACK_UNSURE = timedelta(days=1)
 PAGE_SIZE = 1000  # the largest that the documents allow
 MOST_PAGES = 100
@@ -46,7 +49,7 @@ class NotReadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """When the call must have been created, if it exists; without an end: until now."""
+    """A stretch of the provider's time; without an end: until now."""
 
     start: datetime
     end: datetime | None = None
@@ -58,14 +61,27 @@ class _Span:
         return self.start <= moment and (self.end is None or moment <= self.end)
 
 
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Where a call is to be found: the logs are read from `start` on, and `near` is when it must
+    have been created; if that is `sure`, whatever lies elsewhere is not it."""
+
+    start: datetime
+    near: _Span
+    sure: bool
+
+
 def look_up(api: CallingApi, query: LookupQuery) -> LookupResult:
-    """What the records say about one call. Never raises for I/O: that is UNREACHABLE."""
+    """What the records say about one call. Never raises for I/O: that is UNREACHABLE, or
+    UNREADABLE if something was answered."""
     try:
         if query.provider_call_id is not None:
             return _by_id(api, query.provider_call_id)
         return _by_numbers(api, query)
-    except (NotSent, NoAnswer, NotReadable) as error:
+    except (NotSent, NoAnswer) as error:
         return LookupResult(LookupState.UNREACHABLE, detail=str(error)[:300])
+    except NotReadable as error:
+        return LookupResult(LookupState.UNREADABLE, detail=str(error)[:300])
 
 
 def _by_id(api: CallingApi, call_id: str) -> LookupResult:
@@ -82,26 +98,40 @@ def _by_numbers(api: CallingApi, query: LookupQuery) -> LookupResult:
     first = _first_query(query.posted_at - SLACK_BEFORE)
     reply = api.logs(first)
     _body(reply)  # or there is nothing to be read, and no clock to be told by
-    span = _span(query, _ahead(reply, query.asked_at))
-    if _first_query(span.start) != first:
-        first = _first_query(span.start)
+    search = _search(query, _ahead(reply, query.asked_at))
+    if _first_query(search.start) != first:
+        first = _first_query(search.start)
         reply = api.logs(first)
     wanted = (same_number(query.caller_id), same_number(query.to))
-    matches: dict[str, Entry] = {}
-    for entry in _entries(api, span, first, reply):
+    near: dict[str, Entry] = {}
+    elsewhere: dict[str, Entry] = {}
+    for entry in _entries(api, search.start, first, reply):
         numbers = (same_number(entry.get("from")), same_number(entry.get("to")))
-        if numbers != wanted or _moment(entry.get("created_at")) not in span:
+        created_at = _moment(entry.get("created_at"))
+        if numbers != wanted or created_at not in _Span(search.start):
             continue
         call_id = entry.get("id")
         if not is_call_id(call_id):
             raise NotReadable("a voice log that may be ours has no usable id")
         if call_id not in query.known_call_ids:
-            matches[str(call_id)] = entry
-    if not matches:
+            (near if created_at in search.near else elsewhere)[str(call_id)] = entry
+    return _judged(near, elsewhere, sure=search.sure)
+
+
+def _judged(
+    near: Mapping[str, Entry], elsewhere: Mapping[str, Entry], *, sure: bool
+) -> LookupResult:
+    """What follows from calls to that number that no other attempt goes by.
+
+    One at another time may be ours all the same (a POST that the network delivered late): it is
+    never adopted, or we should hang up on whom we have really called, and never taken for none.
+    """
+    if not near and not elsewhere:
         return LookupResult(LookupState.ABSENT, detail="no voice log matches")
-    if len(matches) > 1:
-        return LookupResult(LookupState.AMBIGUOUS, detail=", ".join(sorted(matches))[:300])
-    ((call_id, entry),) = matches.items()
+    if len(near) != 1 or (elsewhere and not sure):
+        ids = ", ".join(sorted({*near, *elsewhere}))
+        return LookupResult(LookupState.AMBIGUOUS, detail=ids[:300])
+    ((call_id, entry),) = near.items()
     return _found(entry, call_id)
 
 
@@ -111,19 +141,21 @@ def _ahead(reply: Reply, asked_at: datetime) -> timedelta | None:
     return None if theirs is None else theirs - asked_at
 
 
-def _span(query: LookupQuery, ahead: timedelta | None) -> _Span:
+def _search(query: LookupQuery, ahead: timedelta | None) -> _Search:
     """When the call was made, if it was, by the provider's clock.
 
     An empty answer is taken for proof that there was no call, and a clock of ours that is a minute
     wrong would empty every answer: so the POST's instant is told by the provider's clock. Where
-    that is not possible (no `Date`, or our clock was put elsewhere since the POST) the span is
-    wide: a call too many in it leaves the attempt in doubt, one too few calls somebody twice.
+    that is not possible (no `Date`, or our clock was put elsewhere since the POST) a day is read:
+    a call too many in it leaves the attempt in doubt, one too few calls somebody twice.
     """
+    sure = ahead is not None and query.steady
+    slewed = max(query.asked_at - query.posted_at, timedelta()) * SLEW
     try:
-        posted = query.posted_at + (ahead or timedelta())
-        if ahead is not None and query.steady:
-            return _Span(posted - SLACK_BEFORE, posted + SLACK_AFTER)
-        return _Span(min(posted, query.posted_at) - SLACK_UNSURE)
+        theirs = query.posted_at + (ahead or timedelta())
+        posted = (theirs,) if sure else (theirs, query.posted_at)
+        near = _Span(min(posted) - SLACK_BEFORE - slewed, max(posted) + SLACK_AFTER + slewed)
+        return _Search(near.start if sure else near.start - SLACK_UNSURE, near, sure)
     except OverflowError as error:
         raise NotReadable("the date of the voice logs' answer is out of reach") from error
 
@@ -131,11 +163,10 @@ def _span(query: LookupQuery, ahead: timedelta | None) -> _Span:
 def calls_since(credentials: Credentials, since: datetime) -> list[LoggedCall]:
     """Every call that was made since then; raises `Unavailable` unless all of them were read."""
     api = CallingApi(credentials)
-    span = _Span(since)
     found: dict[str, LoggedCall] = {}
     try:
         first = _first_query(since)
-        pages = _entries(api, span, first, api.logs(first), most_pages=MOST_PAGES_OF_A_LIST)
+        pages = _entries(api, since, first, api.logs(first), most_pages=MOST_PAGES_OF_A_LIST)
         for entry in pages:
             call = _logged(entry)
             if call is not None and call.created_at >= since:
@@ -171,12 +202,12 @@ def _first_query(start: datetime) -> dict[str, str]:
 
 def _entries(
     api: CallingApi,
-    span: _Span,
+    start: datetime,
     query: dict[str, str],
     reply: Reply,
     most_pages: int = MOST_PAGES,
 ) -> Iterator[Entry]:
-    """Every record that may fall into `span`; raises `NotReadable` unless all of them were read.
+    """Every record from `start` on; raises `NotReadable` unless all of them were read.
 
     `reply` is the answer to `query`, the first page.
     """
@@ -187,7 +218,7 @@ def _entries(
         yield from page
         times = [*times[-1:], *(_moment(entry.get("created_at")) for entry in page)]
         next_query = _next_query(body)
-        if next_query is None or _all_older(times, span.start):
+        if next_query is None or _all_older(times, start):
             return
         if next_query == query:
             raise NotReadable("the voice logs' next page is the same page")

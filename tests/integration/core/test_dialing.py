@@ -98,6 +98,31 @@ def test_a_call_is_posted_once_and_accepted(bench: Bench, floor: Floor, campaign
     assert row.accepted_at is not None
 
 
+def test_a_call_that_the_pool_refuses_and_keeps_is_posted_or_cancelled_never_both(
+    bench: Bench, floor: Floor, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pool puts a call into its queue before it starts a thread for it, and says so if none can
+    be started; a thread that becomes free then finds the call there."""
+    attempt = queue(bench, campaign)
+    worker = floor.dialer()
+    submit = worker._pool.submit
+
+    def refuse(*call: Any) -> None:
+        def later() -> None:
+            time.sleep(0.3)
+            call[0](*call[1:])
+
+        submit(later)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(worker._pool, "submit", refuse)
+    worker.run_batch([attempt.id])
+    worker.close()
+    assert floor.provider.requests == []
+    assert bench.attempt(attempt.id).cancel_reason == "stale_claim"
+    assert worker._free._value == 8
+
+
 def test_the_claim_is_committed_before_the_post_leaves(
     bench: Bench, floor: Floor, campaign: Campaign
 ) -> None:

@@ -392,6 +392,35 @@ def test_a_recalled_call_counts_only_if_it_rang(
     assert (row.status, row.attempts_spent) == ("pending", spent)
 
 
+def test_a_recalled_call_counts_when_we_hear_late_that_it_rang(
+    bench: Bench, campaign: Campaign
+) -> None:
+    """Callbacks come in any order: the telephone had rung when its call was taken back."""
+    attempt = dialling(bench, campaign)
+    bench.set("attempts", attempt.id, recall_requested_at=bench.now(), recall_reason="paused")
+    tell(bench, attempt.id, ended("canceled"))
+    assert bench.attempt(attempt.id).spent is False
+    assert tell(bench, attempt.id, RINGING).recall == ()
+    after = bench.attempt(attempt.id)
+    assert (after.spent, after.status, after.disposition) == (True, "ended", "canceled")
+    assert after.ringing_at is not None
+    row = bench.recipient(attempt.recipient_id)
+    assert (row.status, row.attempts_spent) == ("pending", 1)
+
+
+def test_a_late_ringing_of_another_end_is_a_fact_and_no_more(
+    bench: Bench, campaign: Campaign
+) -> None:
+    attempt = dialling(bench, campaign)
+    tell(bench, attempt.id, ended("busy"))
+    before = bench.recipient(attempt.recipient_id)
+    tell(bench, attempt.id, RINGING)
+    after = bench.attempt(attempt.id)
+    assert (after.status, after.disposition, after.spent) == ("ended", "busy", True)
+    assert after.ringing_at is not None
+    assert bench.recipient(attempt.recipient_id) == before
+
+
 def test_an_event_is_applied_once_though_two_processes_have_it(
     bench: Bench, campaign: Campaign
 ) -> None:

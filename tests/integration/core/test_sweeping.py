@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from campaigns import campaigning, sweeping
-from campaigns.calls import CallEvent, LookupQuery, LookupResult, LookupState
+from campaigns.calls import CallEvent, EventKind, LookupQuery, LookupResult, LookupState
 from campaigns.db import database_now
 from campaigns.errors import IllegalTransition, NotAllowed, NotConfigured
 from campaigns.models import Account, Attempt, Campaign
@@ -308,6 +308,61 @@ def test_a_provider_is_told_whether_our_clock_was_put_elsewhere_since_the_call(
     assert query.steady is steady
     assert query.posted_at == attempt.claimed_at
     assert timedelta(seconds=69) < query.asked_at - query.posted_at < timedelta(seconds=90)
+
+
+@pytest.mark.parametrize(
+    "word", ["an event that says nothing", "a document that was fetched", "silence"]
+)
+def test_whatever_was_heard_speaks_for_a_call(
+    bench: Bench, campaign: Campaign, sweeper: Sweeper, word: str
+) -> None:
+    """An empty log proves nothing against somebody who asked what they are to say."""
+    attempt = silent(bench, campaign, 1000, in_doubt_at=bench.now())
+    if word == "an event that says nothing":
+        bench.run(store_event, attempt.id, CallEvent(EventKind.OTHER, "x"), "raw", "webhook")
+    elif word == "a document that was fetched":
+        bench.set("attempts", attempt.id, served_at=bench.now())
+    sweeper.look(ABSENT, ABSENT)
+    after = bench.attempt(attempt.id)
+    if word == "silence":
+        assert (after.status, after.cancel_reason) == ("cancelled", "not_placed")
+    else:
+        assert (after.status, after.disposition, after.spent) == ("ended", "unknown", True)
+
+
+def test_a_clock_put_back_hides_nobody_from_the_look_ups(
+    bench: Bench, campaign: Campaign, sweeper: Sweeper
+) -> None:
+    later = bench.now() + timedelta(hours=1)
+    silent(bench, campaign, -3600, in_doubt_at=later, looked_up_at=later)
+    sweeper.look(LookupState.UNREACHABLE)
+    (query,) = sweeper.provider.queries
+    assert not query.steady
+    assert query.posted_at > query.asked_at
+
+
+def test_a_clock_put_ahead_by_a_day_gives_nobody_up(
+    bench: Bench, campaign: Campaign, sweeper: Sweeper
+) -> None:
+    attempt = silent(bench, campaign, 2 * 86_400, in_doubt_at=bench.now())
+    sweeper.rules = SweepRules(900.0, steady_since=bench.now() - timedelta(seconds=60))
+    sweeper.look(LookupState.UNREACHABLE, ABSENT, ABSENT)
+    assert bench.attempt(attempt.id).status == "dialing"
+    sweeper.rules = RULES
+    sweeper.look(LookupState.UNREACHABLE)
+    assert bench.attempt(attempt.id).status == "ended"
+
+
+def test_an_answer_that_proves_nothing_keeps_no_other_call_waiting(
+    bench: Bench, campaign: Campaign, sweeper: Sweeper
+) -> None:
+    """A log too long to be read to its end for one call may say all about the next."""
+    attempts = [silent(bench, campaign, 70) for _ in range(3)]
+    sweeper.look(LookupState.UNREADABLE)
+    assert len(sweeper.provider.queries) == 3
+    sweeper.look(LookupState.UNREACHABLE)
+    assert len(sweeper.provider.queries) == 4
+    assert {bench.attempt(one.id).status for one in attempts} == {"dialing"}
 
 
 def test_an_account_that_cannot_be_asked_does_not_silence_the_others(

@@ -16,6 +16,14 @@ from tests.integration.core.conftest import Bench, Ticker
 LEASE = "SELECT holder, term, expires_at FROM leases"
 
 
+def test_a_lease_from_before_the_clock_was_put_back_is_free(bench: Bench) -> None:
+    """Or nobody would lead, look up or recall until the clock was there again."""
+    assert bench.run(dispatch.take_lease, "one", 5.0) == 1
+    bench.rows("UPDATE leases SET expires_at = expires_at + interval '1 hour'")
+    assert bench.run(dispatch.take_lease, "two", 5.0) == 2
+    assert bench.run(dispatch.renew_lease, "one", 1, 5.0) is False
+
+
 def test_a_tick_pushes_the_lease_ahead(bench: Bench, ticker: Ticker) -> None:
     bench.rows("UPDATE leases SET expires_at = clock_timestamp() + interval '1 second'")
     assert ticker.tick().leader
