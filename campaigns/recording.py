@@ -4,7 +4,7 @@ Status only moves forward. The first end wins; later words may add facts. An `un
 silence had decided is provisional, and one word from the carrier replaces it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -238,10 +238,13 @@ def _answered_after_end(session: Session, attempt: LockedAttempt, now: datetime)
 
 
 def _rang_after_all(session: Session, attempt: LockedAttempt, now: datetime) -> str:
-    """`ringing` came late: a call that was taken back had rung before, and so it counts."""
+    """`ringing` came late: a call that was taken back had rung before, and so it counts.
+
+    When they are called next was decided by its end, and stays so.
+    """
     call_status.add_facts(session, attempt.id, ringing_at=now)
-    if attempt.disposition is Disposition.CANCELED:
-        _end(session, replace(attempt, ringing_at=now), Disposition.CANCELED, None, now)
+    if attempt.disposition is Disposition.CANCELED and attempt.recall_requested_at is not None:
+        call_status.count_after_all(session, attempt.id, attempt.recipient_id)
         return "counted"
     return "fact added"
 

@@ -73,6 +73,11 @@ class SweepRules:
     quarantine: float = LIVE_QUARANTINE
     steady_since: datetime | None = None
 
+    def surely_before(self, one: datetime) -> bool:
+        """Whether the clock ran evenly before `one` already: an instant that it shows twice
+        belongs to nobody."""
+        return self.steady_since is None or self.steady_since < one
+
     def since(self, one: datetime) -> datetime:
         """From when on a wait that began at `one` counts."""
         return one if self.steady_since is None else max(one, self.steady_since)
@@ -185,7 +190,7 @@ def _ask(
         caller_id=one.caller_id,
         posted_at=one.claimed_at,
         asked_at=now,
-        steady=rules.since(one.claimed_at) == one.claimed_at <= now,
+        steady=rules.surely_before(one.claimed_at) and one.claimed_at <= now,
         known_call_ids=known,
     )
     try:

@@ -35,8 +35,8 @@ class SteadyClock:
         looks = [look for look in (self._first, self._last) if look is not None]
         steady = looks and all(self._even(now - at, boot - then) for at, then in looks)
         if not steady or (newest is not None and newest > now + TOLERANCE):
-            shown = [at for at, _ in looks] + ([newest] if newest is not None else [])
-            self._since = max([now, *shown])
+            shown = [*(at for at, _ in looks), newest, self._since]
+            self._since = max(at for at in (now, *shown) if at is not None)
             self._first = now, boot
         self._last = now, boot
         assert self._since is not None

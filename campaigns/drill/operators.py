@@ -56,11 +56,9 @@ _NEXT_TO_BE_CALLED = """
        AND zone = ANY (:open)
      ORDER BY next_attempt_at LIMIT 6)
 """
-# Whoever is to be called in a quiet campaign: there is hardly anybody.
-_FIRST_NUMBERS = """
+_NUMBERS_OF = """
     SELECT numbers[number_index + 1] FROM recipients
-    WHERE campaign_id = :campaign AND status IN ('pending', 'in_flight')
-    ORDER BY id DESC LIMIT 1
+    WHERE id = ANY (:ids) AND status IN ('pending', 'in_flight')
 """
 # A tick gives a slot some 0.7 s ahead, and a call may be a quarter of a second late for it.
 GATE_HELD_SECONDS = 1.1
@@ -224,8 +222,8 @@ class Operators:
         numbers = stage.column(_NEXT_TO_BE_CALLED, open=self._world.open_zones)
         if not numbers:
             return None
-        self.push(self._world.quiet, 1)
-        numbers += stage.column(_FIRST_NUMBERS, campaign=self._world.quiet)
+        pushed = self.push(self._world.quiet, 1)
+        numbers += stage.column(_NUMBERS_OF, ids=pushed)
 
         def work() -> None:
             with suppress(SQLAlchemyError), transaction(stage.engine) as session:
@@ -249,7 +247,12 @@ class Operators:
         campaign_id = stage.rng.choice(self._world.dialling)
         if not self._set_by_hand(campaign_id, "running", "paused"):
             return None
-        stage.later(2, lambda: self._pool.submit(self._resume_by_hand, campaign_id))
+
+        def resume() -> None:
+            with suppress(RuntimeError):  # everybody is going home
+                self._pool.submit(self._resume_by_hand, campaign_id)
+
+        stage.later(2, resume)
         return f"campaign {campaign_id} for 2 s"
 
     def _resume_by_hand(self, campaign_id: int) -> None:

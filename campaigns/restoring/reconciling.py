@@ -27,9 +27,11 @@ from campaigns.store import call_status, dispatch, events, gate, installation
 from campaigns.store.installation import Candidate, Restoration
 from campaigns.store.opt_outs import NewOptOut
 
-# Calls may stand in the log before the database was marked last: its clock may have been ahead, by
-# an hour if somebody had mistaken the zone. What is known of them is not booked again.
-BEFORE = timedelta(hours=3)
+# Calls may stand in the log a little before the database was marked last.
+BEFORE = timedelta(minutes=2)
+# And long before, if the database's clock was ahead: by an hour or two where somebody had mistaken
+# the zone. Of these, whatever may be a call that is known without its id is left alone.
+AHEAD = timedelta(hours=3)
 # A live provider's log may be late by minutes; what was called just before is in it by then.
 LOG_LAG = timedelta(minutes=15)
 # A live attempt's own call is in the log at most this long after its claim.
@@ -101,9 +103,10 @@ def reconcile(
     accounts = list(session.scalars(select(Account).order_by(Account.id)))
     _not_too_early(waiting, accounts, now)
     begin = min(since or waiting.lost_since, waiting.lost_since) - BEFORE
-    work = _Work(session, now)
+    work = _Work(session, now, begin)
     for account in accounts:
-        work.account(account, sorted(list_calls(account, begin), key=lambda one: one.created_at))
+        calls = list_calls(account, begin - AHEAD)
+        work.account(account, sorted(calls, key=lambda one: one.created_at))
     held = work.hold_numbers(hold)
     result = Reconciled(
         lost_since=begin,
@@ -143,8 +146,8 @@ def _close(session: Session, waiting: Restoration, result: Reconciled, now: date
 class _Work:
     """The calls of the lost time, one after the other."""
 
-    def __init__(self, session: Session, now: datetime) -> None:
-        self._session, self._now = session, now
+    def __init__(self, session: Session, now: datetime, begin: datetime) -> None:
+        self._session, self._now, self._begin = session, now, begin
         self.counts: Counter[str] = Counter()
         self.review: set[int] = set()
         self.doubles: set[int] = set()
@@ -155,6 +158,10 @@ class _Work:
         callers = installation.caller_ids_of(self._session, account.id)
         ours = [call for call in calls if call.caller_id in callers]
         known = installation.known_calls(self._session, account.id, [call.id for call in ours])
+        early = [call.to for call in ours if call.created_at < self._begin and call.id not in known]
+        since = self._begin - AHEAD - ITS_OWN
+        nameless = installation.called_without_an_id(self._session, account.id, early, since)
+        known |= {call.id for call in ours if call.created_at < self._begin and call.to in nameless}
         self.counts["calls"] += len(ours)
         self.counts["known"] += len(known)
         forgotten = [call for call in ours if call.id not in known]

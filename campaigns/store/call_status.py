@@ -203,6 +203,24 @@ def add_facts(
     )
 
 
+def count_after_all(session: Session, attempt_id: int, recipient_id: int) -> None:
+    """An attempt that ended uncounted counts against its recipient, whoever was called since."""
+    session.execute(
+        text("SELECT 1 FROM recipients WHERE id = :id FOR NO KEY UPDATE"), {"id": recipient_id}
+    )
+    session.execute(text("UPDATE attempts SET spent = true WHERE id = :id"), {"id": attempt_id})
+    session.execute(
+        text("""
+            UPDATE recipients r SET attempts_spent = (
+                SELECT count(*) FROM attempts a
+                WHERE a.recipient_id = r.id AND a.spent AND a.claimed_at IS NOT NULL
+                  AND a.claimed_at > coalesce(r.counted_from, '-infinity'))
+            WHERE id = :id
+        """),
+        {"id": recipient_id},
+    )
+
+
 def note_incident(session: Session, attempt_id: int, sentence: str, now: datetime) -> None:
     """A call exists where none should: remember it and ask for it to be cancelled."""
     session.execute(

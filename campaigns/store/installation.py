@@ -176,6 +176,21 @@ def known_calls(session: Session, account_id: int, ids: Sequence[str]) -> set[st
     return {row[0] for row in rows}
 
 
+def called_without_an_id(
+    session: Session, account_id: int, numbers: Sequence[str], since: datetime
+) -> set[str]:
+    """Which of the numbers were called since then by attempts whose call id nobody ever told."""
+    rows = session.execute(
+        text("""
+            SELECT DISTINCT number FROM attempts
+            WHERE account_id = :account AND number = ANY (:numbers) AND claimed_at > :since
+              AND provider_call_id IS NULL AND status <> 'cancelled'
+        """),
+        {"account": account_id, "numbers": list(numbers), "since": since},
+    )
+    return {row[0] for row in rows}
+
+
 def caller_ids_of(session: Session, account_id: int) -> dict[str, int]:
     """The account's caller ids, by number."""
     rows = session.execute(

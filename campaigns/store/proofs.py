@@ -242,6 +242,7 @@ CLAIMS = (
         SELECT r.id, format('has used up %s attempts and has %s', r.attempts_spent,
                             count(a.id))
         FROM recipients r LEFT JOIN attempts a ON a.recipient_id = r.id AND a.spent
+            AND a.claimed_at > coalesce(r.counted_from, '-infinity')
         WHERE r.status <> 'in_flight'
         GROUP BY r.id HAVING r.attempts_spent <> count(a.id)
         """,

@@ -9,6 +9,7 @@ import pytest
 
 from campaigns.calls import AnsweredBy, EventKind, LookupQuery, LookupState
 from campaigns.lifecycle import Disposition
+from tests.providers.conftest import NOON
 
 POSTED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 TO, FROM = "+12025550101", "+12025550199"
@@ -123,7 +124,8 @@ def test_an_odd_id_cannot_reach_another_address(wire):
 def test_an_answer_that_proves_nothing_is_never_absence(wire, call_id, status, body):
     found = wire.replies(status, body).provider.look_up(query(call_id))
 
-    assert found.state is LookupState.UNREADABLE
+    refused = not 200 <= status < 300  # and would be for every other call
+    assert found.state is (LookupState.UNREACHABLE if refused else LookupState.UNREADABLE)
     assert found.detail
 
 
@@ -333,7 +335,7 @@ def test_a_failing_later_page_is_never_absence(wire):
 
     wire.answer = answer
 
-    assert wire.provider.look_up(query()).state is LookupState.UNREADABLE
+    assert wire.provider.look_up(query()).state is LookupState.UNREACHABLE
 
 
 def test_pages_from_newest_to_oldest_are_left_once_they_are_too_old(wire):
@@ -364,9 +366,26 @@ def test_endless_or_unreadable_pages_prove_nothing(wire, next_link):
         link = next_link
         if isinstance(link, str) and "%d" in link:
             link = link % len(wire.requests)
-        return httpx.Response(200, json={"links": {"next": link}, "data": []})
+        return httpx.Response(
+            200, headers={"date": NOON}, json={"links": {"next": link}, "data": []}
+        )
 
     wire.answer = answer
 
     assert wire.provider.look_up(query()).state is LookupState.UNREADABLE
     assert len(wire.requests) <= 101  # the first page may be asked for twice
+
+
+def test_a_day_too_long_to_be_read_leaves_the_call_in_doubt_and_ends_that(wire):
+    """Never found, and never to be read to its end: it would be asked for again for a day."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        link = f"?n={len(wire.requests)}"
+        return httpx.Response(
+            200, headers={"date": NOON}, json={"links": {"next": link}, "data": []}
+        )
+
+    wire.answer = answer
+
+    assert wire.provider.look_up(query(steady=False)).state is LookupState.AMBIGUOUS
+    assert wire.provider.look_up(query()).state is LookupState.UNREADABLE

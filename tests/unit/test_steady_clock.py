@@ -51,6 +51,15 @@ def test_what_is_on_record_tells_of_a_step_that_nobody_saw() -> None:
     assert begun.steady_since(after(2000), 2100.0, after(1999)) == after(1800)
 
 
+def test_what_was_shown_once_is_not_forgotten_when_less_is_on_record() -> None:
+    clock = SteadyClock()
+    clock.steady_since(NOW, 100.0, None)
+    clock.steady_since(after(60), 160.0, after(50))
+    assert clock.steady_since(after(-3000), 161.0, after(50)) == after(60)
+    assert clock.steady_since(after(-2990), 171.0, after(50)) == after(60)
+    assert clock.steady_since(after(100), 3261.0, after(50)) == after(60)
+
+
 def test_many_steps_too_small_to_be_seen_are_seen_together() -> None:
     """As a clock that is slewed: right to a second from one look to the next, and minutes wrong."""
     clock = SteadyClock()

@@ -22,6 +22,7 @@ def _knob(name: str, group: str, knob: str | None, seconds: float = 3, **turned:
 
         def turn_back(longer: int) -> None:
             if longer and knob is not None and _struck(stage, knob) == before:
+                stage.turn(**turned)  # another fault of the same knob may have turned it down
                 stage.later(seconds, lambda: turn_back(longer - 1))
             else:
                 stage.turn(**still)

@@ -47,6 +47,14 @@ class NotReadable(Exception):
     """The logs answered something that proves nothing."""
 
 
+class Refused(NotReadable):
+    """The logs were not shown, for whatever call: an error, too many requests, a redirect."""
+
+
+class TooLong(NotReadable):
+    """The logs have no end that could be reached."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Span:
     """A stretch of the provider's time; without an end: until now."""
@@ -78,7 +86,7 @@ def look_up(api: CallingApi, query: LookupQuery) -> LookupResult:
         if query.provider_call_id is not None:
             return _by_id(api, query.provider_call_id)
         return _by_numbers(api, query)
-    except (NotSent, NoAnswer) as error:
+    except (NotSent, NoAnswer, Refused) as error:
         return LookupResult(LookupState.UNREACHABLE, detail=str(error)[:300])
     except NotReadable as error:
         return LookupResult(LookupState.UNREADABLE, detail=str(error)[:300])
@@ -105,16 +113,22 @@ def _by_numbers(api: CallingApi, query: LookupQuery) -> LookupResult:
     wanted = (same_number(query.caller_id), same_number(query.to))
     near: dict[str, Entry] = {}
     elsewhere: dict[str, Entry] = {}
-    for entry in _entries(api, search.start, first, reply):
-        numbers = (same_number(entry.get("from")), same_number(entry.get("to")))
-        created_at = _moment(entry.get("created_at"))
-        if numbers != wanted or created_at not in _Span(search.start):
-            continue
-        call_id = entry.get("id")
-        if not is_call_id(call_id):
-            raise NotReadable("a voice log that may be ours has no usable id")
-        if call_id not in query.known_call_ids:
-            (near if created_at in search.near else elsewhere)[str(call_id)] = entry
+    try:
+        for entry in _entries(api, search.start, first, reply):
+            numbers = (same_number(entry.get("from")), same_number(entry.get("to")))
+            created_at = _moment(entry.get("created_at"))
+            if numbers != wanted or created_at not in _Span(search.start):
+                continue
+            call_id = entry.get("id")
+            if not is_call_id(call_id):
+                raise NotReadable("a voice log that may be ours has no usable id")
+            if call_id not in query.known_call_ids:
+                (near if created_at in search.near else elsewhere)[str(call_id)] = entry
+    except TooLong as error:
+        if search.sure:
+            raise
+        # A day of a busy account: too much to say that the call is not in it, and it ends in doubt.
+        return LookupResult(LookupState.AMBIGUOUS, detail=str(error))
     return _judged(near, elsewhere, sure=search.sure)
 
 
@@ -223,7 +237,7 @@ def _entries(
         if next_query == query:
             raise NotReadable("the voice logs' next page is the same page")
         query = next_query
-    raise NotReadable(f"more than {most_pages} pages of voice logs")
+    raise TooLong(f"more than {most_pages} pages of voice logs")
 
 
 def _all_older(times: list[datetime | None], start: datetime) -> bool:
@@ -257,7 +271,7 @@ def _next_query(body: Entry) -> dict[str, str] | None:
 
 def _body(reply: Reply) -> dict[str, Any]:
     if not reply.ok:
-        raise NotReadable(reason(reply))
+        raise Refused(reason(reply))
     body = decoded(reply.body)
     if not body:
         raise NotReadable("the voice logs did not answer with an object")

@@ -408,6 +408,18 @@ def test_a_recalled_call_counts_when_we_hear_late_that_it_rang(
     assert (row.status, row.attempts_spent) == ("pending", 1)
 
 
+def test_it_counts_though_the_next_call_is_planned_already(
+    bench: Bench, campaign: Campaign
+) -> None:
+    attempt = dialling(bench, campaign)
+    bench.set("attempts", attempt.id, recall_requested_at=bench.now(), recall_reason="paused")
+    tell(bench, attempt.id, ended("canceled"))
+    bench.run(lambda s: make_attempt(s, s.get(Recipient, attempt.recipient_id), "queued"))
+    tell(bench, attempt.id, RINGING)
+    assert bench.attempt(attempt.id).spent is True
+    assert bench.recipient(attempt.recipient_id).attempts_spent == 1
+
+
 def test_a_late_ringing_of_another_end_is_a_fact_and_no_more(
     bench: Bench, campaign: Campaign
 ) -> None:

@@ -288,13 +288,17 @@ def test_a_shortened_quarantine_does_not_overtake_a_post_that_is_still_out(
     assert bench.attempt(out.id).cancel_reason == "not_placed"
 
 
-@pytest.mark.parametrize(("moved", "steady"), [(None, True), (80, True), (60, False)])
+@pytest.mark.parametrize(
+    ("after", "steady"), [(None, True), (-10, True), (0, False), (10, False), (3600, False)]
+)
 def test_a_provider_is_told_whether_our_clock_was_put_elsewhere_since_the_call(
-    bench: Bench, campaign: Campaign, moved: int | None, steady: bool
+    bench: Bench, campaign: Campaign, after: int | None, steady: bool
 ) -> None:
-    """An empty log proves only something about the time that was asked for."""
+    """An empty log proves only something about the time that was asked for. A clock that was put
+    back is steady from the latest claim on, but not for that claim itself."""
     attempt = silent(bench, campaign, 70)
-    since = None if moved is None else bench.now() - timedelta(seconds=moved)
+    assert attempt.claimed_at is not None
+    since = None if after is None else attempt.claimed_at + timedelta(seconds=after)
     asked: list[LookupQuery] = []
 
     def note(query: LookupQuery) -> LookupResult:

@@ -103,6 +103,31 @@ def test_who_answered_is_reviewed_and_who_did_not_is_tried_again_later(scene: Sc
     assert enabled(scene)
 
 
+def test_a_call_is_booked_though_the_lost_clock_was_an_hour_ahead(scene: Scene) -> None:
+    """By its clock, which marked the database last, the call was made long before."""
+    busy, too_old = scene.person(), scene.person()
+    scene.called(busy.numbers[0], Disposition.BUSY, minutes=180)
+    scene.restored()
+    found = scene.reconcile()
+    assert (found.calls, found.booked) == (1, 1)
+    assert scene.attempts(busy) == [("ended", "busy", "call-0")]
+    assert scene.attempts(too_old) == []
+    assert found.lost_since > scene.now - timedelta(minutes=123)
+
+
+def test_an_earlier_call_may_be_one_whose_id_nobody_told(scene: Scene) -> None:
+    person = scene.person(status="review")
+    with transaction(scene.engine) as session:
+        at = scene.now - timedelta(minutes=180)
+        make_attempt(session, person, "ended", claimed_at=at, slot_at=at, disposition="unknown")
+    scene.called(person.numbers[0], Disposition.BUSY, minutes=179)
+    scene.called(person.numbers[0], Disposition.BUSY, minutes=60)
+    scene.restored()
+    found = scene.reconcile()
+    assert (found.calls, found.known, found.booked) == (2, 1, 1)
+    assert [one.provider_call_id for one in scene.attempts(person)] == [None, "call-1"]
+
+
 def test_calls_that_stand_in_the_books_are_left_alone(scene: Scene) -> None:
     person = scene.person()
     with transaction(scene.engine) as session:
