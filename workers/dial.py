@@ -25,15 +25,18 @@ def main() -> None:
     from workers.process import LEAVE_SECONDS, dial_process
     from workers.watch import end_within
 
+    process = dial_process()
+
     def ready(**_: Any) -> None:
-        task_prerun.connect(dial_process().watch.heard, weak=False)
+        process.begin()
+        task_prerun.connect(process.watch.heard, weak=False)
 
     def told_to_end(**_: Any) -> None:
         end_within(LEAVE_SECONDS, "the dial worker")
-        dial_process().leave()
+        process.leave()
 
     def shutdown(**_: Any) -> None:
-        dial_process().close()
+        process.close()
 
     worker_ready.connect(ready, weak=False)
     worker_shutting_down.connect(told_to_end, weak=False)

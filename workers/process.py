@@ -31,7 +31,8 @@ LEAVE_SECONDS = 35.0
 
 
 class DialProcess:
-    """One dial worker process."""
+    """One dial worker process. Made before it can be told to end: what is told so in the middle of
+    this would make it once more in a signal handler, and wait there for itself."""
 
     def __init__(self, config: Settings) -> None:
         self.name = f"dial:{socket.gethostname()}:{os.getpid()}"
@@ -52,6 +53,9 @@ class DialProcess:
         self.watch = Watch(self.engine, "dial", broker_of(config), self._end)
         self._beat = Beat(self.engine, self.name, "dial", self._detail)
         self._left = False
+
+    def begin(self) -> None:
+        """Look after itself and give signs of life: it takes what there is from now on."""
         self.watch.start()
         self._beat.start()
 

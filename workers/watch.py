@@ -113,6 +113,8 @@ class Beat:
     def stop(self) -> None:
         """Stop, and take the sign of life back."""
         self._stopped.set()
+        if self._thread.ident is None:
+            return  # told to end before it had begun
         self._thread.join(timeout=3)
         try:
             with transaction(self._engine) as session:

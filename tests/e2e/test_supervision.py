@@ -149,6 +149,19 @@ workers.watch.LOOK_SECONDS = 0.5
 HURRIED = "import workers.imports\nworkers.imports.LEAVE_SECONDS = 0.3"
 
 
+# To read whom to trust takes three seconds here; a file says that it has begun.
+SLOW_TO_BEGIN = """
+import pathlib, time
+from campaigns.providers import http
+make = http.make_client
+def make_slowly(*args, **kwargs):
+    pathlib.Path("{begun}").touch()
+    time.sleep(3)
+    return make(*args, **kwargs)
+http.make_client = make_slowly
+"""
+
+
 class Pinging(threading.Thread):
     """What a leading scheduler does, more often."""
 
@@ -192,6 +205,17 @@ def test_a_worker_that_is_alive_but_consumes_nothing_is_started_anew(bench: Benc
     control.close()
     log = (bench.home / "logs" / "worker.log").read_text()
     assert "took nothing from its queue" in log
+
+
+def test_a_worker_that_is_told_to_end_while_it_begins_ends(bench: Bench) -> None:
+    """It used to begin once more in the signal's handler, and to wait for a lock of its own."""
+    begun = bench.home / "begun"
+    first = bench.start("workers.dial", SLOW_TO_BEGIN.format(begun=begun))
+    wait(begun.exists)
+    os.kill(first, signal.SIGTERM)
+    wait(lambda: bench.pid not in (0, first))
+    log = (bench.home / "logs" / "worker.log").read_text()
+    assert "did not end within" not in log, "it had to be ended by force"
 
 
 def test_a_worker_survives_a_broker_that_dies_under_its_tasks(bench: Bench) -> None:
