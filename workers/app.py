@@ -4,9 +4,9 @@ from celery import Celery
 
 from campaigns.config import settings
 from campaigns.hints import celery_settings
-from workers.broker import transport_for
+from workers.broker import broker_of, transport_for
 
-BROKER = settings().broker_url or str(settings().redis_url)
+BROKER = broker_of(settings())
 
 app = Celery("outdial", include=["workers.tasks"])
 app.conf.update(celery_settings(BROKER), broker_transport=transport_for(BROKER))

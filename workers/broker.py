@@ -2,6 +2,8 @@
 
 from kombu.transport import redis
 
+from campaigns.config import Settings
+
 
 class Transport(redis.Transport):
     """Redis, with what kombu 5.7 raises when a message is acknowledged, or put back, through a
@@ -11,6 +13,11 @@ class Transport(redis.Transport):
     """
 
     connection_errors = (*redis.Transport.connection_errors, AttributeError)
+
+
+def broker_of(config: Settings) -> str:
+    """The URL of the broker."""
+    return config.broker_url or str(config.redis_url)
 
 
 def transport_for(broker_url: str) -> str | None:

@@ -22,6 +22,7 @@ from campaigns.links import public_url_of
 from campaigns.providers.http import shared_client
 from campaigns.provisioning import Carriers
 from campaigns.vault import vault
+from workers.broker import broker_of
 from workers.watch import Beat, Watch, end_within
 
 log = logging.getLogger(__name__)
@@ -167,11 +168,6 @@ class ImportProcess:
         with self._at_work():
             status = recurring.run_firing(self._engine, firing_id, self._reader, self._data_dir)
         log.info("firing %d: %s", firing_id, status or "not ours to try")
-
-
-def broker_of(config: Settings) -> str:
-    """Where Celery's messages go through."""
-    return config.broker_url or str(config.redis_url)
 
 
 @lru_cache(maxsize=1)

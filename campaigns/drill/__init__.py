@@ -5,7 +5,7 @@ stage      the stack, with a handle on everything that can fail
 proxy      TCP proxies before PostgreSQL, Redis, the carrier and the web processes
 clocks     moving the database's clock
 world      accounts, campaigns and people
-faults     every kind of fault but two
+faults     what is done to processes, servers, lines and clocks, and what the carrier does
 operators  what people do at the worst instants
 messages   what arrives that should not
 plan       which fault when, by the seed

@@ -6,7 +6,7 @@ again; it is answered only when the whole span in question was read and understo
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -110,25 +110,29 @@ def _by_numbers(api: CallingApi, query: LookupQuery) -> LookupResult:
     if _first_query(search.start) != first:
         first = _first_query(search.start)
         reply = api.logs(first)
-    wanted = (same_number(query.caller_id), same_number(query.to))
-    near: dict[str, Entry] = {}
-    elsewhere: dict[str, Entry] = {}
     try:
-        for entry in _entries(api, search.start, first, reply):
-            numbers = (same_number(entry.get("from")), same_number(entry.get("to")))
-            created_at = _moment(entry.get("created_at"))
-            if numbers != wanted or created_at not in _Span(search.start):
-                continue
-            call_id = entry.get("id")
-            if not is_call_id(call_id):
-                raise NotReadable("a voice log that may be ours has no usable id")
-            if call_id not in query.known_call_ids:
-                (near if created_at in search.near else elsewhere)[str(call_id)] = entry
+        return _found_among(_entries(api, search.start, first, reply), query, search)
     except TooLong as error:
         if search.sure:
             raise
         # A day of a busy account: too much to say that the call is not in it, and it ends in doubt.
         return LookupResult(LookupState.AMBIGUOUS, detail=str(error))
+
+
+def _found_among(entries: Iterable[Entry], query: LookupQuery, search: _Search) -> LookupResult:
+    wanted = (same_number(query.caller_id), same_number(query.to))
+    near: dict[str, Entry] = {}
+    elsewhere: dict[str, Entry] = {}
+    for entry in entries:
+        numbers = (same_number(entry.get("from")), same_number(entry.get("to")))
+        created_at = _moment(entry.get("created_at"))
+        if numbers != wanted or created_at not in _Span(search.start):
+            continue
+        call_id = entry.get("id")
+        if not is_call_id(call_id):
+            raise NotReadable("a voice log that may be ours has no usable id")
+        if call_id not in query.known_call_ids:
+            (near if created_at in search.near else elsewhere)[str(call_id)] = entry
     return _judged(near, elsewhere, sure=search.sure)
 
 

@@ -31,6 +31,13 @@ def dialling(bench: Bench, campaign: Campaign, status: str = "dialing", **column
     return bench.run(lambda s: make_attempt(s, make_recipient(s, campaign), status, **columns))
 
 
+def asked_back(bench: Bench, campaign: Campaign) -> Attempt:
+    """An attempt that a pause wants back while it is dialling."""
+    attempt = dialling(bench, campaign)
+    bench.set("attempts", attempt.id, recall_requested_at=bench.now(), recall_reason="paused")
+    return attempt
+
+
 def verdicts(bench: Bench, attempt: Attempt) -> list[str]:
     rows = bench.rows(
         "SELECT verdict FROM call_events WHERE attempt_id = :i ORDER BY id", i=attempt.id
@@ -382,8 +389,7 @@ def test_a_recalled_call_that_rings_is_asked_back_by_every_sign_of_it(
 def test_a_recalled_call_counts_only_if_it_rang(
     bench: Bench, campaign: Campaign, rang: bool, spent: int
 ) -> None:
-    attempt = dialling(bench, campaign)
-    bench.set("attempts", attempt.id, recall_requested_at=bench.now(), recall_reason="paused")
+    attempt = asked_back(bench, campaign)
     if rang:
         tell(bench, attempt.id, RINGING)
     tell(bench, attempt.id, ended("canceled"))
@@ -396,8 +402,7 @@ def test_a_recalled_call_counts_when_we_hear_late_that_it_rang(
     bench: Bench, campaign: Campaign
 ) -> None:
     """Callbacks come in any order: the telephone had rung when its call was taken back."""
-    attempt = dialling(bench, campaign)
-    bench.set("attempts", attempt.id, recall_requested_at=bench.now(), recall_reason="paused")
+    attempt = asked_back(bench, campaign)
     tell(bench, attempt.id, ended("canceled"))
     assert bench.attempt(attempt.id).spent is False
     assert tell(bench, attempt.id, RINGING).recall == ()
@@ -411,8 +416,7 @@ def test_a_recalled_call_counts_when_we_hear_late_that_it_rang(
 def test_it_counts_though_the_next_call_is_planned_already(
     bench: Bench, campaign: Campaign
 ) -> None:
-    attempt = dialling(bench, campaign)
-    bench.set("attempts", attempt.id, recall_requested_at=bench.now(), recall_reason="paused")
+    attempt = asked_back(bench, campaign)
     tell(bench, attempt.id, ended("canceled"))
     bench.run(lambda s: make_attempt(s, s.get(Recipient, attempt.recipient_id), "queued"))
     tell(bench, attempt.id, RINGING)

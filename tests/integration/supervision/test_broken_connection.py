@@ -5,7 +5,6 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
-from kombu.common import ignore_errors
 from kombu.connection import Connection
 from kombu.message import Message
 
@@ -42,11 +41,13 @@ def test_an_acknowledgement_fails_as_a_connection_does(held, servers: ServerUrls
     assert not message.acknowledged
 
 
-def test_what_is_held_cannot_be_put_back_and_nothing_ends_over_it(
+def test_what_is_held_and_cannot_be_put_back_fails_as_a_connection_does(
     held, servers: ServerUrls
 ) -> None:
+    """Celery ignores that when it closes a connection, and nothing else."""
     connection, message = held(transport_for(servers.redis_url))
-    ignore_errors(connection, message.channel.qos.restore_unacked_once)
+    with pytest.raises(connection.connection_errors, match="hostname"):
+        message.channel.qos.restore_unacked_once()
 
 
 def test_kombu_alone_would_end_the_worker(held) -> None:
