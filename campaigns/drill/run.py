@@ -171,10 +171,15 @@ class _Drill:
             lambda: self._dials_again(since), DIALS_AGAIN_SECONDS, "waiting whether it dials again"
         ):
             found.blame("I6", [f"it did not dial again within {DIALS_AGAIN_SECONDS:g} s"])
-        for campaign in self._world.dialling:
-            self._operators.insist("POST", f"/campaigns/{campaign}/pause", json={"why": "rest"})
+        self._pause_all()
         if not self._until(self._is_quiet, REST_SECONDS, "waiting for the last calls"):
             found.blame("I6", [f"not everything came to rest in {REST_SECONDS:g} s"])
+
+    def _pause_all(self) -> None:
+        """Those that nobody stopped as well: their next retry would be dialled amid the checks."""
+        running = "SELECT id FROM campaigns WHERE status = 'running' ORDER BY id"
+        for campaign in self._stage.column(running):
+            self._operators.insist("POST", f"/campaigns/{campaign}/pause", json={"why": "rest"})
 
     def _everybody_is_back(self) -> bool:
         answer = httpx.get(f"{self._stage.public_url}/readyz", timeout=3, trust_env=False)
