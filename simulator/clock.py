@@ -27,6 +27,7 @@ def iso(moment: datetime) -> str:
 
 
 LEAST_LIMIT = 20.0  # seconds
+LEAST_PAUSE = 1.0  # seconds
 
 
 class Clock:
@@ -49,6 +50,14 @@ class Clock:
         as speech is, the limit would cut off calls whose product merely took a breath.
         """
         return max(self.real(seconds), min(seconds / 10, LEAST_LIMIT))
+
+    async def pass_between_tries(self, seconds: float) -> None:
+        """Wait to ask a product again that did not answer.
+
+        It starts anew in real seconds. Scaled down as far as speech is, the tries would be over
+        before it is back.
+        """
+        await asyncio.sleep(max(self.real(seconds), min(seconds, LEAST_PAUSE)))
 
     async def pass_time(self, seconds: float) -> None:
         await asyncio.sleep(self.real(seconds))

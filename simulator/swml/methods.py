@@ -123,7 +123,9 @@ async def sleep(run: Run, params: Any) -> None:
         await asyncio.Event().wait()
     if duration < 0:
         raise ScriptError(INVALID_VALUE, f"sleep {milliseconds!r}"[:60])
-    await run.exchange.clock.pass_time(duration / 1000)
+    clock = run.exchange.clock
+    unheard = run.scopes.vars.get("request_response_code", 200) not in range(200, 300)
+    await (clock.pass_between_tries if unheard else clock.pass_time)(duration / 1000)
 
 
 async def switch(run: Run, params: JSON) -> None:
