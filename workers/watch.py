@@ -42,7 +42,11 @@ class Watch:
         self.problems: tuple[str, ...] = ("It has just started.",)
 
     def start(self) -> None:
-        """Begin to look; at the tables at once, so that no work comes before that."""
+        """Begin to look; at the tables at once, so that no work comes before that.
+
+        To start takes time on a busy machine, and nothing can have come meanwhile.
+        """
+        self.heard()
         self._tables()
         self._thread.start()
 
