@@ -8,17 +8,41 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
+from xdist.scheduler import LoadGroupScheduling
 
 from campaigns import migrations
 from campaigns.db import engine_for
 from campaigns.local import ServerUrls, embedded_servers
+from campaigns.web import watching
 from tests.databases import empty_database, make_database
 from tests.stateful.fixtures import moved, moved_engine, stories, world
 
 __all__ = ["moved", "moved_engine", "stories", "world"]
+
+# Properties hold however busy the machine is.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadGroupScheduling | None":
+    """With `--dist loadgroup`, what is before a browser stays in one process, with one stack.
+
+    The mark `xdist_group` says it by a suffix to the test's id, which pytest 9.2 drops.
+    """
+    if config.getoption("dist") != "loadgroup":
+        return None
+
+    class OneBrowser(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "browser" if nodeid.startswith("tests/browser/") else nodeid
+
+    return OneBrowser(config, log)
 
 
 def pytest_configure() -> None:
@@ -37,6 +61,14 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerUrls]:
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     with embedded_servers(Path(shared) / "servers") as urls:
         yield urls
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _live_pages_of_its_own() -> Iterator[None]:
+    """Redis tells every test process what another's pages say, and their campaigns have one id."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watching, "PREFIX", f"{watching.PREFIX}{os.getpid()}:")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,6 @@ from tests.sounds import wav
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.beside,
-    pytest.mark.xdist_group("browser"),
     pytest.mark.timeout(200),
 ]
 
@@ -96,6 +95,7 @@ def _take_it_back_and_bring_it_again(visit: Visit) -> None:
 def _play_a_recording(visit: Visit) -> None:
     page = visit.page
     page.get_by_role("link", name="Continue").click()
+    page.wait_for_url("**/message")
     page.get_by_role("radio", name="A recording").check()
     sound: FilePayload = {"name": "boat house.wav", "mimeType": "audio/wav", "buffer": wav(2.0)}
     page.get_by_label("Upload a recording").set_input_files([sound])

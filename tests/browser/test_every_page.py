@@ -16,8 +16,7 @@ from tests.browser.lists import DAMAGED
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.beside,
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
 ]
 
 SETUP = "/campaigns/{draft}/setup"

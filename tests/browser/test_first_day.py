@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import PASSWORD, Stack, Visit, visiting
 
-pytestmark = [pytest.mark.e2e, pytest.mark.beside, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.e2e, pytest.mark.beside]
 
 OWN = "quiet-Orchard-71-ladder-moss"
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 from campaigns.samples import CALLER_ID
 from tests.browser.conftest import Stack, Visit, visiting
 
-pytestmark = [pytest.mark.e2e, pytest.mark.beside, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.e2e, pytest.mark.beside]
 
 OWN = "slate-Meadow-28-harbour-fog"
 # A telephone number in full, however it is grouped.

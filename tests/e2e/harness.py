@@ -88,6 +88,7 @@ class Scene:
         """An immediate shutdown: every backend dies where it stands; then it starts again."""
         pid = server_status(self.data_dir).postgres.pid
         assert pid is not None
+        self.noted["crashed postgres"] = time.time()
         os.kill(pid, signal.SIGQUIT)
 
     def repeat_hints(self, hints: HintPublisher, copies: int = 2) -> int:

@@ -39,13 +39,23 @@ def started(home: Path, *words: str) -> "subprocess.Popen[str]":
 
 def processes_below(home: Path) -> list[str]:
     """Command lines of processes that know the directory, or work in it."""
+    return [words for words, _ in _below(home)]
+
+
+def frozen_below(home: Path) -> list[str]:
+    """Those of them that are stopped."""
+    return [words for words, status in _below(home) if status == psutil.STATUS_STOPPED]
+
+
+def _below(home: Path) -> list[tuple[str, str]]:
     found = []
     for process in psutil.process_iter():
         try:
             words = " ".join(process.cmdline())
             data_dir = process.environ().get("OUTDIAL_DATA_DIR", "")
-            if process.status() != psutil.STATUS_ZOMBIE and str(home) in f"{words} {data_dir}":
-                found.append(words)
+            status = process.status()
+            if status != psutil.STATUS_ZOMBIE and str(home) in f"{words} {data_dir}":
+                found.append((words, status))
         except psutil.Error:
             continue
     return found
@@ -67,14 +77,18 @@ def test_every_invariant_is_kept_while_everything_fails(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("outdial-drill-*"))
 
 
+@pytest.mark.beside
 def test_an_interrupted_drill_leaves_nothing_behind(tmp_path: Path) -> None:
     drill = started(tmp_path, "--minutes", "5", "--faults", "freeze_dial,freeze_leader")
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 180
     while not list(tmp_path.glob("outdial-drill-*/logs/dial-3.log")):
         assert time.monotonic() < deadline
         assert drill.poll() is None
         time.sleep(0.2)
-    time.sleep(5)
+    while not frozen_below(tmp_path):
+        assert time.monotonic() < deadline
+        assert drill.poll() is None
+        time.sleep(0.2)
     drill.send_signal(signal.SIGINT)
     drill.communicate(timeout=60)
     assert drill.returncode not in (0, 1)

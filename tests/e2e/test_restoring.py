@@ -72,7 +72,7 @@ def test_a_restored_database_dials_nobody_until_it_was_reconciled(tmp_path: Path
             """By what the carrier has seen: a busy machine makes attempts without calls."""
             if "backed up" not in seen and len(stage.dials()) >= 20:
                 back_up()
-            elif "lost" not in seen and len(stage.dials()) >= 50:
+            elif "lost" not in seen and len(stage.dials()) >= max(50, seen["backed up"] + 25):
                 restore()
 
         assert stage.run.dial(watch)

@@ -16,7 +16,7 @@ import pytest
 
 from campaigns.local import free_port
 
-pytestmark = [pytest.mark.e2e, pytest.mark.beside, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.beside, pytest.mark.timeout(300)]
 
 OUTDIAL = Path(sys.executable).with_name("outdial")
 
@@ -48,7 +48,7 @@ class Up:
     def text(self) -> str:
         return (self.home / "out.txt").read_text()
 
-    def wait(self, ready: Callable[[], bool], seconds: float = 60) -> None:
+    def wait(self, ready: Callable[[], bool], seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while not ready():
             assert self.process.poll() is None, self.text()
@@ -70,6 +70,17 @@ class Up:
             return found
         except httpx.HTTPError:
             return {}
+
+    def insist(self) -> dict[str, Any]:
+        """The overview, as soon as there is one."""
+        found: dict[str, Any] = {}
+
+        def told() -> bool:
+            found.update(self.overview())
+            return bool(found)
+
+        self.wait(told)
+        return found
 
     def _key(self) -> str:
         if self.key is None:
@@ -124,9 +135,14 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_dials_the_sample_resumes_and_leaves_nothing_behind(home: Path) -> None:
-    first = Up(home, free_port("127.0.0.1"))
+    # The carrier's calls end with it. Whoever was on one is asked for in vain, and is put in review
+    # once it is sure that nobody has them: not while a busy machine starts everything again.
+    def up() -> Up:
+        return Up(home, free_port("127.0.0.1"), OUTDIAL_QUARANTINE="36000")
+
+    first = up()
     first.wait(lambda: first.done() > 5)
-    told = {one["campaign"]["name"]: one["sentence"] for one in first.overview()["campaigns"]}
+    told = {one["campaign"]["name"]: one["sentence"] for one in first.insist()["campaigns"]}
     assert "Sample: appointment reminders" in told
     assert any("wait for their calling hours" in sentence for sentence in told.values())
     page = httpx.get(f"http://127.0.0.1:{first.port}/", trust_env=False, follow_redirects=True)
@@ -136,24 +152,24 @@ def test_dials_the_sample_resumes_and_leaves_nothing_behind(home: Path) -> None:
     assert processes_of(home) == []
     assert "rows were imported" in first.text()
 
-    again = Up(home, free_port("127.0.0.1"))
-    again.wait(lambda: again.done() > 40)
-    assert len(again.overview()["campaigns"]) == 2, "the sample was made a second time"
+    again = up()
+    again.wait(lambda: again.done() > 25)
+    assert len(again.insist()["campaigns"]) == 2, "the sample was made a second time"
 
     # The owner is killed: its processes go with it, the servers wait to be adopted.
     os.kill(again.process.pid, signal.SIGKILL)
     again.process.wait()
-    last = Up(home, free_port("127.0.0.1"))
-    last.wait(lambda: last.done() > 60)
+    last = up()
+    last.wait(lambda: last.done() > 40)
     log = (home / "data" / "carrier.jsonl").read_text()
     calls = last.history()
     carrier = [json.loads(line) for line in log.splitlines()]
     assert last.interrupt() == 0
     assert processes_of(home) == []
     tokens = [row["custom_variables"]["outdial_attempt"] for row in carrier if row["row"] == "dial"]
-    assert len(tokens) == len(set(tokens)) > 60
+    assert len(tokens) == len(set(tokens)) > 40
     ids = [row["call_id"] for row in carrier if row["row"] == "end" and row["call_id"]]
-    assert len(ids) == len(set(ids)) > 30, "a restarted carrier gave ids again"
+    assert len(ids) == len(set(ids)) > 20, "a restarted carrier gave ids again"
     assert calls["recipients"]["review"] == 0
 
 

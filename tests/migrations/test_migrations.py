@@ -1,5 +1,6 @@
 """The migrations: one line of them, up and down again, and equal to the models."""
 
+import time
 from collections.abc import Iterator
 
 import psycopg
@@ -46,10 +47,19 @@ def things(engine: Engine) -> set[tuple[str, str]]:
 def test_a_slow_machine_has_all_the_time_it_needs(fresh: Engine) -> None:
     @event.listens_for(fresh, "connect")
     def be_impatient(connection: psycopg.Connection, _record: object) -> None:
-        connection.execute("SET idle_in_transaction_session_timeout = '5ms'")
-        connection.commit()
+        connection.autocommit = True
+        connection.execute("SET idle_in_transaction_session_timeout = '250ms'")
+        connection.autocommit = False
 
+    @event.listens_for(fresh, "before_cursor_execute")
+    def think(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "CREATE TABLE recipients" in statement:
+            time.sleep(0.6)
+            thought.append(statement)
+
+    thought: list[str] = []
     migrations.upgrade(fresh)
+    assert thought
     assert ("table", "recipients") in things(fresh)
 
 

@@ -79,6 +79,9 @@ def test_what_was_set_for_a_migration_does_not_stay_on_the_connection(fresh: Eng
     with fresh.connect() as connection:
         assert connection.execute(text("SHOW statement_timeout")).scalar_one() == before
         locks = connection.execute(
-            text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+            text("""
+                SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """)
         ).scalar_one()
     assert locks == 0

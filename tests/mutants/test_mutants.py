@@ -77,8 +77,13 @@ def opt_out_while_a_claim_waits(world: World) -> None:
 
 
 def _until_somebody_waits(world: World) -> None:
+    # Other test processes wait for locks of the same kind, in databases of theirs.
+    waiting = """
+        SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    """
     for _ in range(200):
-        if world.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+        if world.rows(waiting):
             return
         time.sleep(0.01)
     raise AssertionError("nobody waits for the gate")

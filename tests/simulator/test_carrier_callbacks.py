@@ -155,7 +155,7 @@ def test_losses(carrier, product, knob, told, lost):
 
 
 def test_late_callbacks_do_not_hold_up_others(carrier, product, wait_until):
-    carrier.knobs(late=0.6, at_most={"late": 1})
+    carrier.knobs(late=3.0, at_most={"late": 1})
     carrier.dial(NUMBER, product)
     wait_until(lambda: len(product.at(HOOK)) == 3)
     assert product.states() == ["answered", "ended", "ringing"]

@@ -17,7 +17,7 @@ NUMBER = "+12125550100"
 def test_it_stops_when_told_even_with_a_caller_kept_waiting(start_carrier, product, number):
     carrier = start_carrier("--knobs", '{"timeout_accepted": 1.0}')
     with pytest.raises(httpx.ReadTimeout):
-        carrier.http.post("/api/calling/calls", timeout=0.3, json=dial(product))
+        carrier.http.post("/api/calling/calls", timeout=1.5, json=dial(product))
     assert carrier.summary()["live"] == 1
     carrier.process.send_signal(number)
     assert carrier.process.wait(timeout=5) == 0

@@ -111,10 +111,12 @@ def test_a_carrier_that_refuses_sees_half_the_rate_and_never_more_than_was_set(
     calls = arrivals(carrier)
     refused = [at for at, refusal in calls if refusal]
     after = [at for at, _ in calls if at > refused[-1] + SECOND]
-    assert len(after) >= 8
+    assert len(after) >= 5
     assert most_within(SECOND, planned) <= CPS
     assert most_within(SECOND - ON_THE_WAY, [at for at, _ in calls]) <= CPS
     # It rests for a second, and goes on at half the rate: growing, it is below 5 for ten seconds.
     assert most_within(SECOND, [at for at in planned if at > refused[-1] + SECOND]) <= 5
-    assert most_within(SECOND - ON_THE_WAY, after) <= 5
+    # Two of these may come closer together by what a call is written late, and no more; as many as
+    # before would be six in seven tenths of a second.
+    assert most_within(SECOND - 2 * ON_THE_WAY, after) <= 5
     assert len(after) <= (SECONDS - 1) * (CPS / 2 + 1)

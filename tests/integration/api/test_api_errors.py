@@ -172,6 +172,7 @@ def test_a_fault_of_ours_tells_nothing_about_itself(app, client, monkeypatch):
 
 def test_a_lock_that_is_not_given_is_503_and_nothing_changed(client, engine, running):
     with transaction(engine) as other:
+        other.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         other.execute(text("SELECT 1 FROM campaigns FOR UPDATE"))
         check_problem(client.post(f"/api/v1/campaigns/{running}/pause"), 503)
     assert client.get(f"/api/v1/campaigns/{running}").json()["campaign"]["status"] == "running"

@@ -38,9 +38,9 @@ def served(engine, database_url, servers, tmp_path):
         max_upload_mb=1,
         api_rate=1_000_000,
     )
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(config), host="127.0.0.1", port=0, log_config=None)
-    )
+    app = create_app(config)
+    app.openapi()  # takes seconds on a busy machine, and is asked for with a time limit
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -1,5 +1,6 @@
 """A database with one account and one running campaign, and short words for what tests do."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
@@ -36,6 +37,12 @@ class Bench:
         with transaction(self.engine) as session:
             found = session.execute(text(sql), values)
             return list(found.all()) if found.returns_rows else []  # type: ignore[attr-defined]
+
+    def wait_for_a_waiter(self) -> None:
+        """Until some transaction of this database waits for a lock."""
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        while not self.value(waiting + "AND wait_event_type = 'Lock'"):
+            time.sleep(0.01)
 
     def value(self, sql: str, **values: Any) -> Any:
         """The one value that a query finds."""

@@ -345,6 +345,7 @@ def test_the_callee_hears_the_document_while_somebody_holds_the_attempt(
     bench: Bench, caller: Caller, attempt: Attempt
 ) -> None:
     with transaction(bench.engine) as holding:
+        holding.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         lock_attempt(holding, attempt.id)
         status, document = caller.flow(attempt.id, payload={"call": {"call_id": "call-1"}})
     assert (status, document["sections"]["main"] == HANG_UP) == (200, False)

@@ -283,7 +283,7 @@ def test_the_gates_are_read_after_the_wait(
             {"n": attempt.number},
         )
         thread, came = in_thread(take)
-        time.sleep(0.4)
+        bench.wait_for_a_waiter()
     thread.join()
     assert len(came[0]) == (1 if single_statement else 0)
 
@@ -331,16 +331,17 @@ def test_after_a_pause_commits_nothing_is_claimed(
 ) -> None:
     ids = [queue(bench, campaign).id for _ in range(30)]
     claimed: list[int] = []
-    stopped = threading.Event()
+    claimed_some, stopped = threading.Event(), threading.Event()
 
     def claims() -> None:
         while not stopped.is_set():
-            claimed.extend(
-                one.id for one in claim(bench.engine, ids, account.id, period=0.02, window=0.01)
-            )
+            found = claim(bench.engine, ids, account.id, period=0.02, window=0.01)
+            claimed.extend(one.id for one in found)
+            if claimed:
+                claimed_some.set()
 
     thread, _ = in_thread(claims)
-    time.sleep(0.15)
+    assert claimed_some.wait(20)
     bench.run(lambda s: pause_campaign(s, campaign.id, database_now(s), "test"))
     paused_at = bench.now()
     time.sleep(0.1)

@@ -3,7 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -350,7 +351,7 @@ def test_the_same_batch_at_two_workers_is_posted_once(
     bench: Bench, floor: Floor, account: Account, campaign: Campaign
 ) -> None:
     bench.set("accounts", account.id, cps=200.0)
-    batch = [queue(bench, campaign, lasts=2.0) for _ in range(20)]
+    batch = [queue(bench, campaign, lasts=30.0) for _ in range(20)]
     ids = [attempt.id for attempt in batch]
     workers = [floor.dialer(worker=f"worker {n}", threads=20) for n in range(2)]
     threads = [threading.Thread(target=w.run_batch, args=(ids,)) for w in workers]
@@ -365,16 +366,32 @@ def test_the_same_batch_at_two_workers_is_posted_once(
 
 
 def test_a_late_batch_keeps_its_spacing(
-    bench: Bench, floor: Floor, account: Account, campaign: Campaign
+    bench: Bench,
+    floor: Floor,
+    account: Account,
+    campaign: Campaign,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """All slots have passed: the calls go out one after the other, not all at once. What counts
-    is the whole batch, since a busy machine may be late with any single call."""
+    """All slots have passed: the calls go out one after the other, not all at once. A busy machine
+    may be late with any of them, and is early with none."""
+    planned: list[datetime] = []
+    claim = attempts.claim_attempts
+
+    def claim_and_note(*args: Any, **kwargs: Any) -> Any:
+        claimed = claim(*args, **kwargs)
+        planned.extend(one.post_at for one in claimed)
+        return claimed
+
+    monkeypatch.setattr(attempts, "claim_attempts", claim_and_note)
     bench.set("accounts", account.id, cps=20.0)
-    batch = [queue(bench, campaign, after=-1) for _ in range(8)]
-    floor.dial(*batch, freshness=0.2)
-    assert len(floor.provider.times) >= 6
-    for first, fifth in zip(floor.provider.times, floor.provider.times[4:], strict=False):
-        assert fifth - first >= 4 * 0.05 - 0.06
+    batch = [queue(bench, campaign, after=-1, lasts=30.0) for _ in range(8)]
+    began = time.monotonic()
+    floor.dial(*batch, freshness=5.0)
+    assert len(floor.provider.times) == len(planned) == 8
+    apart = [later - earlier for earlier, later in pairwise(sorted(planned))]
+    assert min(apart) >= timedelta(milliseconds=50)
+    for n, posted in enumerate(sorted(floor.provider.times)):
+        assert posted - began >= 0.05 * n - 0.02
 
 
 def test_an_attempt_that_is_refused_does_not_hold_up_those_behind_it(
@@ -382,8 +399,8 @@ def test_an_attempt_that_is_refused_does_not_hold_up_those_behind_it(
 ) -> None:
     bench.set("accounts", account.id, cps=50.0)
     paused = bench.run(make_campaign, account, status="paused")
-    refused = queue(bench, paused, after=0.1, lasts=1.5)
-    behind = [queue(bench, campaign, after=0.1 + 0.03 * n, lasts=1.0) for n in range(1, 5)]
+    refused = queue(bench, paused, after=0.1, lasts=30.0)
+    behind = [queue(bench, campaign, after=0.1 + 0.03 * n, lasts=30.0) for n in range(1, 5)]
     floor.dial(refused, *behind)
     assert sorted(floor.provider.dialled()) == [b.id for b in behind]
     assert bench.attempt(refused.id).status == "queued"

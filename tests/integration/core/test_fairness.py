@@ -12,20 +12,26 @@ from tests.factories import make_campaign, make_recipients
 from tests.integration.core.conftest import Bench, Ticker
 from tests.integration.core.test_tick_slots import finish, opt_out
 
+# As many as a busy machine writes within the time that a statement has.
+PORTION = 10_000
+
 
 def crowd(bench: Bench, campaign: Campaign, count: int) -> None:
-    """Many people at once, in one statement, with numbers of their own."""
-    bench.run(make_recipients, campaign, 1)
-    bench.rows(
-        """
-        INSERT INTO recipients (campaign_id, dedupe_key, numbers, zone, zone_key, next_attempt_at)
-        SELECT campaign_id, 'crowd ' || n, ARRAY['+1999' || lpad(n::text, 7, '0')], zone, zone_key,
-               next_attempt_at
-        FROM recipients, generate_series(2, :count) n WHERE campaign_id = :id
-        """,
-        count=count,
-        id=campaign.id,
-    )
+    """Many people at once, with numbers of their own."""
+    (first,) = bench.run(make_recipients, campaign, 1)
+    for begin in range(2, count + 1, PORTION):
+        bench.rows(
+            """
+            INSERT INTO recipients
+                (campaign_id, dedupe_key, numbers, zone, zone_key, next_attempt_at)
+            SELECT campaign_id, 'crowd ' || n, ARRAY['+1999' || lpad(n::text, 7, '0')], zone,
+                   zone_key, next_attempt_at
+            FROM recipients, generate_series(:begin, :end) n WHERE id = :first
+            """,
+            begin=begin,
+            end=min(begin + PORTION - 1, count),
+            first=first.id,
+        )
 
 
 def slots_until(bench: Bench, ticker: Ticker, done: Callable[[], bool], most: int) -> Counter[int]:

@@ -1,7 +1,6 @@
 """What events make of an attempt: the same in every order, never backwards, never twice."""
 
 import threading
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -471,7 +470,7 @@ def test_an_incident_waits_for_the_gate_without_holding_its_attempt(
         close_gate(stopping)
         applying = threading.Thread(target=lambda: bench.run(apply_event, *stored))
         applying.start()
-        wait_for_a_waiter(bench)
+        bench.wait_for_a_waiter()
         stopping.execute(text("SET LOCAL lock_timeout = '500ms'"))
         assert lock_attempt(stopping, attempt.id) is not None
     applying.join()
@@ -495,7 +494,7 @@ def test_a_late_word_does_not_undo_the_slot_that_a_tick_is_giving(
         recipient = ticking.get_one(Recipient, attempt.recipient_id, with_for_update=True)
         telling = threading.Thread(target=lambda: tell(bench, attempt.id, ended("busy")))
         telling.start()
-        wait_for_a_waiter(bench)
+        bench.wait_for_a_waiter()
         make_attempt(ticking, recipient, "queued", n=2)
         recipient.status, recipient.next_attempt_at = "in_flight", None
     telling.join()
@@ -515,19 +514,12 @@ def test_a_key_and_the_end_of_its_call_do_not_wait_for_each_other(
         assert lock_attempt(ending, attempt.id) is not None
         pressing = threading.Thread(target=lambda: pressed.append(press(bench, attempt, digit)))
         pressing.start()
-        wait_for_a_waiter(bench)
+        bench.wait_for_a_waiter()
         ending.execute(text("SET LOCAL lock_timeout = '500ms'"))
         apply_event(ending, *stored)
     pressing.join()
     assert len(pressed) == 1
     assert bench.rows("SELECT digit FROM responses") == [(digit,)]
-
-
-def wait_for_a_waiter(bench: Bench) -> None:
-    """Until some transaction of this database waits for a lock."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-    while not bench.value(waiting + "AND wait_event_type = 'Lock'"):
-        time.sleep(0.01)
 
 
 def test_the_same_doubt_again_is_not_a_reason_for_a_further_look_up(

@@ -1,6 +1,7 @@
 """A new version of the rules: kept, put in force behind the gate, and holding from then on."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -14,11 +15,12 @@ from campaigns.ruling import adopting
 from campaigns.store import rules
 from tests.factories import make_account, make_attempt, make_campaign, make_recipient
 
-NIGHT = """
-practice: {windows: "daily 03:00-03:01", min_gap_seconds: 1}
+NEW_YORK = ZoneInfo("America/New_York")
+ONE_MINUTE = """
+practice: {windows: "daily HOUR:00-HOUR:01", min_gap_seconds: 1}
 rules:
-  - {code: house.night, title: Only in one minute of the night, jurisdiction: "*", purposes: all,
-     voices: all, windows: "daily 03:00-03:01", source: a test, seen: 2026-11-28, status: house}
+  - {code: house.minute, title: Only in one minute of the day, jurisdiction: "*", purposes: all,
+     voices: all, windows: "daily HOUR:00-HOUR:01", source: a test, seen: 2026-11-28, status: house}
 """
 
 
@@ -35,10 +37,12 @@ def forgotten(bench):
 
 
 @pytest.fixture
-def night(monkeypatch):
-    document = rule_document(NIGHT)
+def hour(monkeypatch):
+    """Rules that let one minute, at this hour in New York, be called in; it is not now."""
+    chosen = 15 if datetime.now(NEW_YORK).hour in (2, 3) else 3
+    document = rule_document(ONE_MINUTE.replace("HOUR", f"{chosen:02d}"))
     monkeypatch.setattr(adopting, "shipped_rules", lambda: document)
-    return document
+    return chosen
 
 
 def test_rules_that_are_known_make_no_new_version(bench):
@@ -46,7 +50,7 @@ def test_rules_that_are_known_make_no_new_version(bench):
     assert bench.value("SELECT count(*) FROM calling_rules") == 1
 
 
-def test_new_rules_cancel_what_is_queued_and_recall_what_may_not_ring(bench, forgotten, night):
+def test_new_rules_cancel_what_is_queued_and_recall_what_may_not_ring(bench, forgotten, hour):
     def queued(session):
         campaign = make_campaign(session, make_account(session))
         waiting = make_attempt(session, make_recipient(session, campaign))
@@ -61,15 +65,15 @@ def test_new_rules_cancel_what_is_queued_and_recall_what_may_not_ring(bench, for
     assert (row.status, row.cancel_reason, row.spent) == ("cancelled", "rules_changed", False)
     again = bench.recipient(row.recipient_id)
     assert (again.status, again.reason) == ("pending", "rules_changed")
-    local = again.next_attempt_at - timedelta(hours=5)
-    assert (local.hour, local.minute) == (3, 0)  # due when the new rules allow it, not before
+    local = again.next_attempt_at.astimezone(NEW_YORK)
+    assert (local.hour, local.minute) == (hour, 0)  # due when the new rules allow it, not before
     assert bench.attempt(posted).recall_reason == "rules_changed"
     assert bench.attempt(ringing).recall_requested_at is None
     assert "version 2 were put in force" in bench.value("SELECT sentence FROM campaign_log")
     assert bench.value("SELECT action FROM audit_log") == "rules.activate"
 
 
-def test_an_old_version_judges_what_it_judged_then_and_can_be_put_back(bench, forgotten, night):
+def test_an_old_version_judges_what_it_judged_then_and_can_be_put_back(bench, forgotten, hour):
     ruling.adopt_shipped_rules(bench.engine)
     assert bench.run(rules.current_rulebook).version == 2
     assert bench.run(rules.rulebook_of, 1).rules[0].code == "house.anywhere"
@@ -82,9 +86,10 @@ def test_an_old_version_judges_what_it_judged_then_and_can_be_put_back(bench, fo
         bench.run(lambda s: ruling.put_rules_in_force(s, 9, CLI, datetime.now(UTC)))
 
 
-def test_the_tick_keeps_new_rules_at_once(bench, ticker, forgotten, night):
+def test_the_tick_keeps_new_rules_at_once(bench, ticker, forgotten, hour):
     def person(session):
-        make_recipient(session, make_campaign(session, make_account(session)))
+        due = datetime(2026, 12, 1, 16, tzinfo=UTC)
+        make_recipient(session, make_campaign(session, make_account(session)), due=due)
 
     bench.run(person)
     ticker.now = datetime(2026, 12, 1, 17, tzinfo=UTC)

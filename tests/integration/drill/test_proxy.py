@@ -99,12 +99,12 @@ def test_a_half_open_connection_says_nothing_and_is_reset(proxies, echo) -> None
     proxy = proxies.open("web", echo)
     with connected(proxy) as connection:
         assert said_back(connection) == b"hello"
-        done = proxies.spawn(proxy.half_open(0.4, 1.0))
+        done = proxies.spawn(proxy.half_open(2.0, 1.0))
         connection.settimeout(0.2)
         connection.sendall(b"anybody?")
         with pytest.raises(TimeoutError):
             connection.recv(100)
-        assert done.result(5) == 1
+        assert done.result(10) == 1
         connection.settimeout(5)
         with pytest.raises(ConnectionResetError):
             connection.recv(100)

@@ -204,6 +204,7 @@ def test_a_push_that_waits_for_an_import_does_not_hold_up_the_tick(engine, make_
             failed.append(error)
 
     with transaction(engine) as importer:
+        importer.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         imports.wait_for_turn_at_campaign(importer, campaign)
         thread = threading.Thread(target=push_meanwhile)
         thread.start()

@@ -168,7 +168,7 @@ def test_accounts_over_the_api(engine, account_id, tmp_path):
 
 FORM = {
     "name": "clinic",
-    "base_url": "http://127.0.0.1:8090",
+    "base_url": "http://127.0.0.1:1",  # where nobody answers
     "project_id": "p",
     "live": "no",
     "api_token": "the-new-secret-token",

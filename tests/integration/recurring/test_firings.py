@@ -133,7 +133,8 @@ def test_no_transaction_is_open_while_a_list_is_read(place):
             seen.extend(
                 place.rows(
                     "SELECT state FROM pg_stat_activity WHERE datname = current_database() "
-                    "AND pid <> pg_backend_pid() AND state <> 'idle'"
+                    "AND pid <> pg_backend_pid() AND state <> 'idle' "
+                    "AND backend_type = 'client backend'"
                 )
             )
             return super().read(source, target)
