@@ -3,8 +3,10 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+import httpx
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,6 +20,9 @@ from campaigns.errors import InvalidInput
 # crash points, which strike whoever comes there next.
 CLOSEST, FARTHEST = 0.5, 1.5
 TOKENS = 1.5, 3.0
+# Seconds without a call after which faults wait for one, and how long they do.
+CALM, PATIENCE = 3.0, 10.0
+LOOK_SECONDS = 0.5
 
 
 def groups() -> dict[str, list[str]]:
@@ -87,6 +92,38 @@ class Plan:
         self.diary.append((time.time(), fault.name, told))
         if fault.rest:
             self._heavy_after = time.monotonic() + fault.rest
+
+
+class Breath:
+    """Between faults somebody gets through, however slowly this machine starts its processes.
+
+    What strikes a stack that earlier faults have just struck down meets nothing. Without a call
+    for `CALM` seconds faults wait for one; no longer than `PATIENCE`, since some of them are what
+    keeps calls from being made, and others find a wound in what is half up again.
+
+    Args:
+        calls: how many calls the carrier has had, asked for at most twice a second; an HTTP error
+            counts as none.
+    """
+
+    def __init__(self, calls: Callable[[], int], now: float) -> None:
+        self._calls, self._had = calls, 0
+        self._looked_at = self._called_at = now
+
+    def taken(self, now: float) -> bool:
+        """Whether the next fault may come. `now` is monotonic, in seconds."""
+        if now - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = now
+            self._look(now)
+        if now - self._called_at > CALM + PATIENCE:
+            self._called_at = now
+        return now - self._called_at <= CALM
+
+    def _look(self, now: float) -> None:
+        with suppress(httpx.HTTPError):
+            calls = self._calls()
+            if calls > self._had:
+                self._had, self._called_at = calls, now
 
 
 class _Deck:

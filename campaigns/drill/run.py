@@ -17,7 +17,7 @@ from campaigns.drill.checks import Findings
 from campaigns.drill.faults import FAULTS
 from campaigns.drill.operators import Operators
 from campaigns.drill.options import DrillOptions
-from campaigns.drill.plan import Plan, check_kinds
+from campaigns.drill.plan import Breath, Plan, check_kinds
 from campaigns.drill.stage import Stage, drill_stage
 from campaigns.drill.world import ACCOUNTS, World, build
 from campaigns.vault import Vault, secret_of
@@ -96,6 +96,7 @@ class _Drill:
         kinds = stage.options.kinds
         self._wanted = [f for f in faults if not kinds or f.name in kinds or f.group in kinds]
         self._plan = Plan(stage, self._wanted, stage.options.seed)
+        self._breath = Breath(lambda: int(stage.carrier_summary()["accepted"]), time.monotonic())
         self._looked_at = 0.0
 
     def run(self) -> None:
@@ -103,12 +104,16 @@ class _Drill:
         self._operators.start()
         self._until(self._has_begun, FIRST_CALLS_SECONDS, "dialling")
         end = time.monotonic() + self._stage.options.seconds
-        self._until(lambda: time.monotonic() > end, None, "throwing faults", step=self._plan.step)
+        self._until(lambda: time.monotonic() > end, None, "throwing faults", step=self._throw)
         self._rest()
         self._report.phase = "checking"
         self._watch(self._report)
         checks.check(self._stage, self._world, self._report.found)
         self._check_the_rest()
+
+    def _throw(self) -> None:
+        if self._breath.taken(time.monotonic()):
+            self._plan.step()
 
     def _has_begun(self) -> bool:
         return int(self._stage.carrier_summary()["accepted"]) >= FIRST_CALLS

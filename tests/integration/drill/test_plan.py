@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import httpx
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
@@ -12,7 +13,7 @@ from campaigns.db import engine_for
 from campaigns.drill import DrillOptions, groups
 from campaigns.drill.clocks import MovedClock
 from campaigns.drill.faults import Fault
-from campaigns.drill.plan import Plan, check_kinds
+from campaigns.drill.plan import Breath, Plan, check_kinds
 from campaigns.drill.stage import Stage
 from campaigns.errors import InvalidInput
 
@@ -66,6 +67,28 @@ def test_a_seed_gives_one_order_and_every_fault_comes_before_any_comes_again() -
 
     assert order(7) == order(7)
     assert order(7) != order(8)
+
+
+def test_faults_wait_for_a_call_but_not_for_ever() -> None:
+    calls = 0
+
+    def counted() -> int:
+        if calls < 0:
+            raise httpx.ConnectError("away")
+        return calls
+
+    breath = Breath(counted, 100.0)
+    assert breath.taken(102.9)
+    assert not breath.taken(103.1)
+    assert not breath.taken(112.9)
+    assert breath.taken(113.1)  # nobody was called, and it goes on all the same
+    assert not breath.taken(116.2)
+    calls = 1
+    assert not breath.taken(116.3)  # it does not ask all the time
+    assert breath.taken(116.8)
+    assert breath.taken(119.7)
+    calls = -1
+    assert not breath.taken(120.4)
 
 
 def test_a_fault_that_met_nothing_comes_once_more_in_its_round() -> None:
