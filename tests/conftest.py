@@ -30,7 +30,7 @@ settings.load_profile("unhurried")
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadGroupScheduling | None":
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With `--dist loadgroup`, what is before a browser stays in one process, with one stack.
 
     The mark `xdist_group` says it by a suffix to the test's id, which pytest 9.2 drops.
@@ -38,11 +38,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadGroupSc
     if config.getoption("dist") != "loadgroup":
         return None
 
-    class OneBrowser(LoadGroupScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return "browser" if nodeid.startswith("tests/browser/") else nodeid
+    def group_of(nodeid: str) -> str:
+        return "browser" if nodeid.startswith("tests/browser/") else nodeid
 
-    return OneBrowser(config, log)
+    scheduler = LoadGroupScheduling(config, log)
+    scheduler._split_scope = group_of
+    return scheduler
 
 
 def pytest_configure() -> None:

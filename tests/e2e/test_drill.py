@@ -48,7 +48,7 @@ def frozen_below(home: Path) -> list[str]:
 
 
 def _below(home: Path) -> list[tuple[str, str]]:
-    found = []
+    found: list[tuple[str, str]] = []
     for process in psutil.process_iter():
         try:
             words = " ".join(process.cmdline())
