@@ -351,7 +351,7 @@ def test_the_same_batch_at_two_workers_is_posted_once(
     bench: Bench, floor: Floor, account: Account, campaign: Campaign
 ) -> None:
     bench.set("accounts", account.id, cps=200.0)
-    batch = [queue(bench, campaign, lasts=30.0) for _ in range(20)]
+    batch = [queue(bench, campaign, lasts=6.0) for _ in range(20)]
     ids = [attempt.id for attempt in batch]
     workers = [floor.dialer(worker=f"worker {n}", threads=20) for n in range(2)]
     threads = [threading.Thread(target=w.run_batch, args=(ids,)) for w in workers]
@@ -399,8 +399,8 @@ def test_an_attempt_that_is_refused_does_not_hold_up_those_behind_it(
 ) -> None:
     bench.set("accounts", account.id, cps=50.0)
     paused = bench.run(make_campaign, account, status="paused")
-    refused = queue(bench, paused, after=0.1, lasts=30.0)
-    behind = [queue(bench, campaign, after=0.1 + 0.03 * n, lasts=30.0) for n in range(1, 5)]
+    refused = queue(bench, paused, after=0.1, lasts=6.0)
+    behind = [queue(bench, campaign, after=0.1 + 0.03 * n, lasts=6.0) for n in range(1, 5)]
     floor.dial(refused, *behind)
     assert sorted(floor.provider.dialled()) == [b.id for b in behind]
     assert bench.attempt(refused.id).status == "queued"

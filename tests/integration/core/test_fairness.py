@@ -26,7 +26,8 @@ def crowd(bench: Bench, campaign: Campaign, count: int) -> None:
                 (campaign_id, dedupe_key, numbers, zone, zone_key, next_attempt_at)
             SELECT campaign_id, 'crowd ' || n, ARRAY['+1999' || lpad(n::text, 7, '0')], zone,
                    zone_key, next_attempt_at
-            FROM recipients, generate_series(:begin, :end) n WHERE id = :first
+            FROM recipients, generate_series(CAST(:begin AS int), CAST(:end AS int)) n
+            WHERE id = :first
             """,
             begin=begin,
             end=min(begin + PORTION - 1, count),
