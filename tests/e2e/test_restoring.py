@@ -70,8 +70,9 @@ def test_a_restored_database_dials_nobody_until_it_was_reconciled(tmp_path: Path
 
         def watch(_progress: object) -> None:
             """By what the carrier has seen: a busy machine makes attempts without calls."""
-            if "backed up" not in seen and len(stage.dials()) >= 20:
-                back_up()
+            if "backed up" not in seen:
+                if len(stage.dials()) >= 20:
+                    back_up()
             elif "lost" not in seen and len(stage.dials()) >= max(50, seen["backed up"] + 25):
                 restore()
 
