@@ -21,7 +21,7 @@ from campaigns.errors import InvalidInput
 CLOSEST, FARTHEST = 0.5, 1.5
 TOKENS = 1.5, 3.0
 # Seconds without a call after which faults wait for one, and how long they do.
-CALM, PATIENCE = 3.0, 10.0
+CALM, PATIENCE = 1.5, 10.0
 LOOK_SECONDS = 0.5
 
 

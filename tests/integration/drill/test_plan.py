@@ -78,17 +78,17 @@ def test_faults_wait_for_a_call_but_not_for_ever() -> None:
         return calls
 
     breath = Breath(counted, 100.0)
-    assert breath.taken(102.9)
-    assert not breath.taken(103.1)
-    assert not breath.taken(112.9)
-    assert breath.taken(113.1)  # nobody was called, and it goes on all the same
-    assert not breath.taken(116.2)
+    assert breath.taken(101.4)
+    assert not breath.taken(101.6)
+    assert not breath.taken(111.4)
+    assert breath.taken(111.6)  # nobody was called, and it goes on all the same
+    assert not breath.taken(113.2)
     calls = 1
-    assert not breath.taken(116.3)  # it does not ask all the time
-    assert breath.taken(116.8)
-    assert breath.taken(119.7)
+    assert not breath.taken(113.3)  # it does not ask all the time
+    assert breath.taken(113.8)
+    assert breath.taken(115.2)
     calls = -1
-    assert not breath.taken(120.4)
+    assert not breath.taken(115.8)
 
 
 def test_a_fault_that_met_nothing_comes_once_more_in_its_round() -> None:
