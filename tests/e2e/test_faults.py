@@ -25,7 +25,7 @@ def options(recipients: int, seed: int) -> DemoOptions:
 
 
 def test_processes_and_servers_die(tmp_path: Path) -> None:
-    with scene(tmp_path, options(500, seed=3), schedulers=2) as stage:
+    with scene(tmp_path, options(400, seed=3), schedulers=2) as stage:
         hints = HintPublisher(stage.stack.servers.redis_url)
         repeated = 0
 
