@@ -23,7 +23,7 @@ from campaigns.drill.messages import Messages
 from campaigns.drill.stage import Stage
 from campaigns.drill.world import World
 from campaigns.stopping import opt_out_numbers
-from campaigns.store.gate import close_gate
+from campaigns.store.gate import GATE_LOCK, close_gate
 
 # People who wait for their call in each campaign: enough that it is never idle, few enough that
 # everybody is served soon after the last fault.
@@ -60,8 +60,17 @@ _NUMBERS_OF = """
     SELECT numbers[number_index + 1] FROM recipients
     WHERE id = ANY (:ids) AND status IN ('pending', 'in_flight')
 """
-# A tick gives a slot some 0.7 s ahead, and a call may be a quarter of a second late for it.
-GATE_HELD_SECONDS = 1.1
+# How long an opt-out waits at most for a claim to wait for it: a tick comes four times a second and
+# gives slots some 0.7 s ahead.
+GATE_HELD_SECONDS = 2.0
+GATE_LOOK_SECONDS = 0.003
+# Somebody's slot has come, and a claim stands before the gate.
+_A_CLAIM_WAITS = f"""
+    SELECT EXISTS (SELECT FROM attempts WHERE recipient_id = ANY (:ids)
+                    AND status = 'queued' AND slot_at <= clock_timestamp())
+       AND EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                    AND classid = 0 AND objid = {GATE_LOCK} AND mode = 'ShareLock')
+"""
 # How long somebody who wants to opt out of a call waits for one to be in the right state.
 SOMEBODY_SECONDS = 0.5
 
@@ -217,7 +226,9 @@ class Operators:
 
         One is queued, and is cancelled by it. The others are about to be: the tick gives them slots
         before it is committed, and nobody but the claim can know. Claims of one account wait behind
-        the first of them; of the quiet account that is the claim of one who has just opted out.
+        the first of them; of the quiet account that is the claim of one who has just opted out. It
+        is committed as soon as that claim waits: one that has waited longer is too old to be used,
+        whatever it saw.
         """
         soon = {"open": self._world.open_zones}
         if not stage.column(_NEXT_TO_BE_CALLED, **soon):
@@ -228,17 +239,28 @@ class Operators:
             with suppress(SQLAlchemyError):
                 numbers = stage.column(_NEXT_TO_BE_CALLED, **soon)
                 numbers += stage.column(_NUMBERS_OF, ids=pushed)
-                self._opt_out_slowly(stage, numbers)
+                self._opt_out_slowly(stage, numbers, pushed)
 
         self._pool.submit(work)
-        return f"some numbers, for {GATE_HELD_SECONDS:g} s"
+        return "some numbers, until a claim waits"
 
-    def _opt_out_slowly(self, stage: Stage, numbers: list[str]) -> None:
+    def _opt_out_slowly(self, stage: Stage, numbers: list[str], pushed: list[int]) -> None:
         with transaction(stage.engine) as session:
             now = database_now(session)
             opt_out_numbers(session, numbers, "cli", "while claims wait", now)
-            time.sleep(GATE_HELD_SECONDS)
+            waited = self._until_a_claim_waits(stage, pushed)
         self.answered["opt-out"] += len(numbers)
+        self.answered["opt-out while their claim waited"] += waited
+
+    def _until_a_claim_waits(self, stage: Stage, pushed: list[int]) -> bool:
+        """Whether one did, for somebody whom the open transaction has opted out."""
+        until = time.monotonic() + GATE_HELD_SECONDS
+        with stage.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            while time.monotonic() < until:
+                if connection.execute(text(_A_CLAIM_WAITS), {"ids": pushed}).scalar():
+                    return True
+                time.sleep(GATE_LOOK_SECONDS)
+        return False
 
     def _pause(self, stage: Stage) -> str | None:
         campaign_id = stage.rng.choice(self._world.dialling)

@@ -25,6 +25,7 @@ class Mutant:
     faults: tuple[str, ...]
     breaks: tuple[str, ...]
     minutes: float = 0.4
+    cps: float = 12.0
 
 
 OPT_OUTS = ("opt_out_of_a_queued_call", "opt_out_of_a_claimed_call", "opt_out_while_claims_wait")
@@ -41,7 +42,7 @@ MUTANTS = (
     Mutant("lock_and_gate_in_one", ("opt_out_while_claims_wait",), ("I3",), 0.7),
     Mutant("campaign_not_asked", ("pause_by_hand",), ("I4",)),
     Mutant("numbers_not_held", ("callbacks_late",), ("I2",), 0.7),
-    Mutant("no_slots", ("a_large_file", "pause"), ("I4", "I5"), 0.2),
+    Mutant("no_slots", ("a_large_file", "pause"), ("I4", "I5"), 0.2, cps=3),
     Mutant("always_open", ("pause",), ("I8",), 0.2),
     Mutant("no_quarantine", UNHEARD, ("I7", "I12"), 0.7),
 )
@@ -52,7 +53,8 @@ def test_a_defect_is_caught(tmp_path: Path, mutant: Mutant) -> None:
     done = subprocess.run(
         [
             *(OUTDIAL, "drill", "--json", "--seed", "1", "--workers", "2"),
-            *("--minutes", str(mutant.minutes), "--faults", ",".join(mutant.faults)),
+            *("--minutes", str(mutant.minutes), "--cps", str(mutant.cps)),
+            *("--faults", ",".join(mutant.faults)),
         ],
         cwd=tmp_path,
         env={

@@ -37,6 +37,11 @@ def late_ack(hints: Any) -> None:
     hints.celery_settings = celery_settings
 
 
+def plain_transport(broker: Any) -> None:
+    """And with kombu's own transport: ours survives the connection that is gone under them."""
+    broker.transport_for = lambda broker_url: None
+
+
 def publish_before_commit(dispatcher: Any) -> None:
     """Hints are sent while the tick's transaction is open, which then takes a moment to commit."""
     import time
@@ -171,7 +176,7 @@ def no_quarantine(sweeping: Any) -> None:
 # Each defect: the modules it is in, and what is done to them.
 MUTANTS: dict[str, dict[str, Any]] = {
     "no_fencing": {"campaigns.store.dispatch": no_fencing},
-    "late_ack": {"campaigns.hints": late_ack},
+    "late_ack": {"campaigns.hints": late_ack, "workers.broker": plain_transport},
     "publish_before_commit": {"campaigns.dispatcher": publish_before_commit},
     "no_rank_guard": {"campaigns.recording": no_rank_guard},
     "post_repeated": {"campaigns.providers.http": post_repeated},
