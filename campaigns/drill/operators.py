@@ -7,6 +7,7 @@ is a promise. What fails is asked again or given up; a promise is only what was 
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -71,6 +72,9 @@ _A_CLAIM_WAITS = f"""
        AND EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
                     AND classid = 0 AND objid = {GATE_LOCK} AND mode = 'ShareLock')
 """
+# People and programs that ask at the same time, and how long one insists on what undoes a pause.
+THREADS = 8
+UNDONE_SECONDS = 60.0
 # How long somebody who wants to opt out of a call waits for one to be in the right state.
 SOMEBODY_SECONDS = 0.5
 
@@ -91,7 +95,7 @@ class Operators:
         self.key = key
         self.answered: Counter[str] = Counter()
         self.created = 0
-        self._pool = ThreadPoolExecutor(4, thread_name_prefix="operator")
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="operator")
         self.messages = Messages(stage, world, self._pool, self.insist, self.answered)
         self._resting = threading.Event()
         self._feeder = threading.Thread(target=self._feed, name="feeder", daemon=True)
@@ -133,16 +137,32 @@ class Operators:
             time.sleep(0.3)
         return answer
 
-    def _soon(self, what: str, method: str, path: str, **how: Any) -> None:
+    def _soon(self, what: str, path: str, json: dict[str, Any]) -> None:
         """Ask on another thread; count it when it was granted."""
+        self._submit(lambda: self._count(what, self.ask("POST", path, json=json)))
+
+    def _for_a_while(self, seconds: float, what: str, path: str, undo: str, undo_path: str) -> None:
+        """Ask on another thread, and so many seconds later for the opposite until it is granted.
+
+        Neither overtakes the other, and neither is lost with the process that was asked: nobody
+        would be called for the rest of the drill.
+        """
 
         def work() -> None:
-            answer = self.ask(method, path, **how)
-            if answer is not None and answer.is_success:
-                self.answered[what] += 1
+            self._count(what, self.ask("POST", path, json={"why": "drill"}))
+            time.sleep(seconds)
+            with suppress(TimeoutError):
+                self._count(undo, self.insist("POST", undo_path, UNDONE_SECONDS))
 
+        self._submit(work)
+
+    def _submit(self, work: Callable[[], object]) -> None:
         with suppress(RuntimeError):  # everybody is going home
             self._pool.submit(work)
+
+    def _count(self, what: str, answer: httpx.Response | None) -> None:
+        if answer is not None and answer.is_success:
+            self.answered[what] += 1
 
     # Feeding.
 
@@ -206,7 +226,7 @@ class Operators:
         number = self._somebody(status)
         if number is None:
             return None
-        self._soon("opt-out", "POST", "/opt-outs", json={"number": number, "evidence": status})
+        self._soon("opt-out", "/opt-outs", {"number": number, "evidence": status})
         return f"while {status}"
 
     def _somebody(self, status: str) -> str | None:
@@ -241,7 +261,7 @@ class Operators:
                 numbers += stage.column(_NUMBERS_OF, ids=pushed)
                 self._opt_out_slowly(stage, numbers, pushed)
 
-        self._pool.submit(work)
+        self._submit(work)
         return "some numbers, until a claim waits"
 
     def _opt_out_slowly(self, stage: Stage, numbers: list[str], pushed: list[int]) -> None:
@@ -265,8 +285,7 @@ class Operators:
     def _pause(self, stage: Stage) -> str | None:
         campaign_id = stage.rng.choice(self._world.dialling)
         path = f"/campaigns/{campaign_id}"
-        self._soon("pause", "POST", f"{path}/pause", json={"why": "drill"})
-        stage.later(2.5, lambda: self._soon("resume", "POST", f"{path}/resume"))
+        self._for_a_while(2.5, "pause", f"{path}/pause", "resume", f"{path}/resume")
         return f"campaign {campaign_id} for 2.5 s"
 
     def _pause_by_hand(self, stage: Stage) -> str | None:
@@ -275,11 +294,7 @@ class Operators:
         if not self._set_by_hand(campaign_id, "running", "paused"):
             return None
 
-        def resume() -> None:
-            with suppress(RuntimeError):  # everybody is going home
-                self._pool.submit(self._resume_by_hand, campaign_id)
-
-        stage.later(2, resume)
+        stage.later(2, lambda: self._submit(lambda: self._resume_by_hand(campaign_id)))
         return f"campaign {campaign_id} for 2 s"
 
     def _resume_by_hand(self, campaign_id: int) -> None:
@@ -298,9 +313,11 @@ class Operators:
             )
             return bool(changed.rowcount)  # type: ignore[attr-defined] # an UPDATE has one
 
-    def _pause_of_an_account(self, stage: Stage) -> str | None:
-        self._soon("pause of an account", "POST", "/accounts/east/pause", json={"why": "drill"})
-        stage.later(2, lambda: self._soon("resume of it", "POST", "/accounts/east/resume"))
+    def _pause_of_an_account(self, _stage: Stage) -> str | None:
+        path = "/accounts/east"
+        self._for_a_while(
+            2, "pause of an account", f"{path}/pause", "resume of it", f"{path}/resume"
+        )
         return "east for 2 s"
 
     def _stop(self, stage: Stage) -> str | None:
@@ -308,7 +325,7 @@ class Operators:
             return None
         stopped = self.flash
         self._flash += 1
-        self._soon("stop", "POST", f"/campaigns/{stopped}/stop", json={"why": "drill"})
+        self._soon("stop", f"/campaigns/{stopped}/stop", {"why": "drill"})
 
         def begin_next(campaign_id: int) -> None:
             def work() -> None:
@@ -316,13 +333,11 @@ class Operators:
                     self.push(campaign_id, PUSHED)
                     self.insist("POST", f"/campaigns/{campaign_id}/start", 10)
 
-            with suppress(RuntimeError):
-                self._pool.submit(work)
+            self._submit(work)
 
         begin_next(self.flash)
         return f"campaign {stopped}"
 
-    def _switch_off(self, stage: Stage) -> str | None:
-        self._soon("switch off", "POST", "/switch/off", json={"why": "drill"})
-        stage.later(1.5, lambda: self._soon("switch on", "POST", "/switch/on"))
+    def _switch_off(self, _stage: Stage) -> str | None:
+        self._for_a_while(1.5, "switch off", "/switch/off", "switch on", "/switch/on")
         return "for 1.5 s"
