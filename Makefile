@@ -36,7 +36,7 @@ test: setup ## Pass the whole test suite (real PostgreSQL, Redis and Celery, all
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadgroup -m "e2e and beside" tests/browser tests/e2e
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "e2e and not beside" tests/browser tests/e2e
 
-check: setup ## Lint, format, types, import rule, migrations, generated pages
+check: setup ## Lint, format, types, import rule, generated pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

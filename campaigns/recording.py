@@ -327,9 +327,17 @@ def _end(
     now: datetime,
 ) -> None:
     """End an attempt. One in which nobody's telephone rang is not counted, if we took it back or
-    its number does not exist: the person has other numbers, and other days."""
+    its number does not exist: the person has other numbers, and other days.
+
+    That a call which we took back did not ring, only its own notifications can say. A provider's
+    log does not tell; where that is all there is, the call may have rung, and counts.
+    """
     never_rang = attempt.ringing_at is None and attempt.answered_at is None
-    recalled = disposition is Disposition.CANCELED and attempt.recall_requested_at is not None
+    recalled = (
+        disposition is Disposition.CANCELED
+        and attempt.recall_requested_at is not None
+        and events.end_was_notified(session, attempt.id)
+    )
     nobody = recalled or disposition is Disposition.INVALID_NUMBER
     call_status.end_attempt(
         session,

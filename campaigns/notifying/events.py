@@ -17,7 +17,7 @@ EVENT_TYPES: dict[str, str] = {
     "recipient.completed": "A person was reached, as the campaign defines it.",
     "recipient.exhausted": "A person was not reached, and the retry policy has no further call.",
     "recipient.expired": "A person was not reached before the deadline.",
-    "recipient.blocked": "A person has opted out and is not called any more.",
+    "recipient.blocked": "A person opted out, or lacks a consent that a rule needs: not called.",
     "recipient.review": "Somebody must decide about a person; the reason says why.",
     "recipient.removed": "Somebody took a person out of a campaign in which they had been called.",
     "campaign.started": "A campaign began to dial.",

@@ -88,6 +88,19 @@ def leftover_events(session: Session, before: datetime, limit: int = 500) -> lis
     return [row[0] for row in rows]
 
 
+def end_was_notified(session: Session, attempt_id: int) -> bool:
+    """Whether the provider's own notification of a call's end has reached us."""
+    return bool(
+        session.execute(
+            text("""
+                SELECT EXISTS (SELECT FROM call_events WHERE attempt_id = :id
+                               AND kind = 'ended' AND source <> 'look-up')
+            """),
+            {"id": attempt_id},
+        ).scalar()
+    )
+
+
 def mark_applied(session: Session, event_id: int, verdict: str, now: datetime) -> None:
     """The event was considered; `verdict` says what came of it."""
     session.execute(

@@ -118,9 +118,9 @@ def ticker(bench: Bench) -> Ticker:
     return Ticker(bench, bench.run(lead))
 
 
-def tell(bench: Bench, attempt_id: int, event: CallEvent) -> FollowUp:
+def tell(bench: Bench, attempt_id: int, event: CallEvent, source: str = "webhook") -> FollowUp:
     """One notification: stored, then applied. Nothing comes of a second copy."""
-    stored = bench.run(store_event, attempt_id, event, "raw", "webhook")
+    stored = bench.run(store_event, attempt_id, event, "raw", source)
     return bench.run(apply_event, *stored) if stored is not None else FollowUp()
 
 

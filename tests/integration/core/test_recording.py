@@ -397,6 +397,18 @@ def test_a_recalled_call_counts_only_if_it_rang(
     assert (row.status, row.attempts_spent) == ("pending", spent)
 
 
+def test_a_recalled_call_of_which_only_the_log_tells_may_have_rung(
+    bench: Bench, campaign: Campaign
+) -> None:
+    """All its notifications were lost: a long drill rang somebody once more than allowed."""
+    attempt = asked_back(bench, campaign)
+    tell(bench, attempt.id, ended("canceled"), "look-up")
+    after = bench.attempt(attempt.id)
+    assert (after.disposition, after.ringing_at, after.spent) == ("canceled", None, True)
+    row = bench.recipient(attempt.recipient_id)
+    assert (row.status, row.attempts_spent) == ("pending", 1)
+
+
 def test_a_recalled_call_counts_when_we_hear_late_that_it_rang(
     bench: Bench, campaign: Campaign
 ) -> None:
