@@ -46,6 +46,10 @@ class DialledMinute:
 
 
 _CLAIMED = "SELECT count(*) FROM attempts WHERE claimed_at IS NOT NULL"
+# Without calls that a restored database had forgotten: `outdial reconcile` booked them from the
+# provider's log, and how they were claimed is lost.
+_OURS = "claimed_at IS NOT NULL AND claimed_by <> 'reconcile'"
+_COUNT_OURS = f"SELECT count(*) FROM attempts WHERE {_OURS}"
 
 # What a claim saw of a campaign, of its account and of the switch: the last of each before it.
 # Rows from before there was a history have none, and are counted by `calls_without_history`.
@@ -83,9 +87,11 @@ _OVERLAP = """
                max(coalesce(a.ended_at, 'infinity')) OVER (
                    PARTITION BY {whose} ORDER BY a.claimed_at, a.id
                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-        FROM attempts a {joined} WHERE a.claimed_at IS NOT NULL
+        FROM attempts a {joined} WHERE a.{ours}
     ) alive WHERE claimed_at < before
 """
+
+_NUMBERS = "JOIN attempt_numbers n ON n.attempt_id = a.id"
 
 CLAIMS = (
     Claim(
@@ -111,27 +117,29 @@ CLAIMS = (
         "one_live_per_recipient",
         "nobody had two attempts at a time",
         "attempt",
-        _CLAIMED,
-        _OVERLAP.format(whose="a.recipient_id", joined=""),
+        _COUNT_OURS,
+        _OVERLAP.format(ours=_OURS, whose="a.recipient_id", joined=""),
     ),
     Claim(
         "one_live_per_number",
         "no number was on two attempts at a time, over all campaigns",
         "attempt",
-        _CLAIMED,
-        _OVERLAP.format(whose="n.number", joined="JOIN attempt_numbers n ON n.attempt_id = a.id"),
+        _COUNT_OURS,
+        _OVERLAP.format(
+            ours=_OURS, whose="n.number", joined="JOIN attempt_numbers n ON n.attempt_id = a.id"
+        ),
     ),
     Claim(
         "held_number",
         "whatever was dialled was held by its attempt alone, and is free again",
         "attempt",
-        _CLAIMED,
-        """
+        _COUNT_OURS,
+        f"""
         SELECT a.id, CASE WHEN n.attempt_id IS NULL THEN 'did not hold the number it called'
                           ELSE format('is %s and holds its number all the same', a.status) END
         FROM attempts a LEFT JOIN attempt_numbers n
             ON n.attempt_id = a.id AND n.number = a.number
-        WHERE a.claimed_at IS NOT NULL
+        WHERE a.{_OURS}
           AND (n.attempt_id IS NULL
                OR n.live <> (a.status IN ('queued', 'dialing', 'ringing', 'in_progress')))
         """,
@@ -140,12 +148,12 @@ CLAIMS = (
         "in_slot",
         "every call was claimed in its slot and before its calling window closed",
         "attempt",
-        _CLAIMED,
-        """
+        _COUNT_OURS,
+        f"""
         SELECT id, format('was claimed at %s; slot %s to %s, open until %s',
                           claimed_at, slot_at, not_after, open_until)
         FROM attempts
-        WHERE claimed_at IS NOT NULL AND NOT (
+        WHERE {_OURS} AND NOT (
             slot_at <= claimed_at AND claimed_at < not_after AND claimed_at < open_until)
         """,
     ),
@@ -154,13 +162,13 @@ CLAIMS = (
         "every call was claimed while its campaign ran, its account was active and nobody had"
         " switched dialling off",
         "attempt",
-        _CLAIMED,
+        _COUNT_OURS,
         f"""
         SELECT a.id, format('was claimed at %s; campaign %s until %s, account %s, switch %s',
             a.claimed_at, c.value ->> 'status', coalesce(c.value ->> 'ends_at', 'its end'),
             k.value ->> 'status', coalesce(s.value ->> 'enabled', 'true'))
         FROM attempts a {_AT_THE_CLAIM}
-        WHERE a.claimed_at IS NOT NULL
+        WHERE a.{_OURS}
           AND (c.value ->> 'status' <> 'running' OR k.value ->> 'status' <> 'active'
                OR s.value ->> 'enabled' = 'false'
                OR CAST(c.value ->> 'ends_at' AS timestamptz) <= a.claimed_at)
@@ -316,7 +324,7 @@ def dialled_minutes(session: Session) -> Iterator[DialledMinute]:
                    date_trunc('minute', a.claimed_at, 'UTC'), count(*), min(a.id)
             FROM attempts a JOIN recipients r ON r.id = a.recipient_id
             JOIN campaigns m ON m.id = a.campaign_id {_AT_THE_CLAIM}
-            WHERE a.claimed_at IS NOT NULL AND c.value IS NOT NULL
+            WHERE a.{_OURS} AND c.value IS NOT NULL
             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
         """).execution_options(stream_results=True)
     )

@@ -12,6 +12,7 @@ from campaigns.calls import CallEvent, EventKind, LoggedCall
 from campaigns.db import transaction
 from campaigns.errors import Unavailable
 from campaigns.lifecycle import Disposition
+from campaigns.proving.database import prove_database
 from campaigns.store import dispatch, installation
 from tests.factories import make_account, make_attempt, make_campaign, make_recipient
 
@@ -147,6 +148,20 @@ def test_every_call_of_one_person_is_booked_in_its_order(scene: Scene) -> None:
     assert scene.reconcile().booked == 3
     assert [one[2] for one in scene.attempts(person)] == ["call-1", "call-2", "call-0"]
     assert scene.row(person).status == "exhausted"
+
+
+def test_the_books_can_be_proved_with_calls_that_were_forgotten(scene: Scene) -> None:
+    """How they were claimed nobody knows any more; that they were made is in the books."""
+    for _ in range(2):
+        person = scene.person()
+        for minutes in (90, 60):
+            scene.called(person.numbers[0], Disposition.NO_ANSWER, minutes)
+    scene.restored()
+    assert scene.reconcile().booked == 4
+    found = {proof.name: proof for proof in prove_database(scene.engine)}
+    assert [told for proof in found.values() for told in proof.examples] == []
+    assert found["posted_once"].rows == 4
+    assert found["in_slot"].rows == 0
 
 
 def test_a_call_that_was_under_way_when_the_backup_was_made_gets_its_end(scene: Scene) -> None:
