@@ -262,7 +262,7 @@ CLAIMS = (
         "SELECT count(*) FROM call_events",
         """
         SELECT id, format('was stored at %s and never applied', received_at) FROM call_events
-        WHERE applied_at IS NULL AND received_at < clock_timestamp() - interval '60 seconds'
+        WHERE applied_at IS NULL AND received_at < now() - interval '60 seconds'
         """,
     ),
     Claim(
