@@ -313,7 +313,7 @@ class Operators:
             )
             return bool(changed.rowcount)  # type: ignore[attr-defined] # an UPDATE has one
 
-    def _pause_of_an_account(self, _stage: Stage) -> str | None:
+    def _pause_of_an_account(self, stage: Stage) -> str | None:
         path = "/accounts/east"
         self._for_a_while(
             2, "pause of an account", f"{path}/pause", "resume of it", f"{path}/resume"
@@ -338,6 +338,6 @@ class Operators:
         begin_next(self.flash)
         return f"campaign {stopped}"
 
-    def _switch_off(self, _stage: Stage) -> str | None:
+    def _switch_off(self, stage: Stage) -> str | None:
         self._for_a_while(1.5, "switch off", "/switch/off", "switch on", "/switch/on")
         return "for 1.5 s"
